@@ -1,0 +1,123 @@
+"""Every file format of the study, each written at once or not at all.
+
+Tensors travel as safetensors (weights, features) or npy (images, tables), records as JSON or JSON lines. Nothing here
+holds a pickle, a time, a run id or a host name: equal inputs give equal bytes.
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from ddpm.errors import StudyError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` atomically: a reader, or a power cut, sees the old file or the new one, never half."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)  # mkstemp's 0600 would keep a shared cache from its other users
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StudyError(f"cannot write: {error.strerror}", where=str(path), cure="free space or permissions") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; StudyError when it is missing or unreadable."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"cannot read: {error.strerror}", where=str(path), cure="run `dvc repro` to make it") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys; NaN and infinity are refused, being no JSON."""
+    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; StudyError when it is damaged."""
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise StudyError(f"not JSON: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+
+
+def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line."""
+    lines = [json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in records]
+    write_bytes(path, "".join(lines).encode())
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Read what ``write_json_lines`` wrote; StudyError when a line is damaged."""
+    try:
+        return [json.loads(line) for line in read_bytes(path).splitlines()]
+    except ValueError as error:
+        raise StudyError(f"not JSON lines: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that share their keys; the first row gives the columns and their order."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as npy; object arrays are refused."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Read one npy array; StudyError when it is damaged or holds objects."""
+    try:
+        array: NDArray[Any] = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise StudyError(f"not an npy array: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+    return array
+
+
+def write_tensors(path: Path, tensors: Arrays, metadata: Mapping[str, str]) -> None:
+    """Write named arrays and their metadata as safetensors; keys are sorted, so equal content gives equal bytes."""
+    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    # The library writes metadata in the order of a hash map with a random seed: one key keeps the bytes the same.
+    header = {"study": json.dumps(dict(metadata), sort_keys=True)}
+    write_bytes(path, safetensors.numpy.save(ordered, header))
+
+
+def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
+    """Read what ``write_tensors`` wrote; StudyError when it is damaged."""
+    data = read_bytes(path)
+    try:
+        tensors = safetensors.numpy.load(data)
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        metadata: dict[str, str] = json.loads(header.get("__metadata__", {}).get("study", "{}"))
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise StudyError(f"not safetensors: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+    return tensors, metadata

@@ -1,0 +1,100 @@
+"""The forward process and what is exact about the reverse one (Ho et al. 2020, sections 2 and 3).
+
+Images are ``[B, 1, 28, 28]`` but every function takes any ``[B, ...]``; t is an integer tensor ``[B]`` in 1..T.
+Tables are float64 of length T + 1 and indexed by t itself: t = 0 is the clean image (beta_0 = 0, alpha_bar_0 = 1) and
+t = T the noisiest: alpha_t = 1 - beta_t, alpha_bar_t = prod_{s <= t} alpha_s. They are cast to the images' dtype last.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ddpm.errors import StudyError
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+"""eps_theta: (x_t ``[B, ...]`` float32, t ``[B]`` int64) -> the predicted noise, same shape as x_t."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A variance schedule: float64 tables of shape ``[T + 1]``, 0 <= beta <= 1, alpha_bar falling from 1."""
+
+    beta: Tensor
+    alpha: Tensor
+    alpha_bar: Tensor
+
+    @property
+    def T(self) -> int:
+        """Number of diffusion steps."""
+        return len(self.beta) - 1
+
+    @classmethod
+    def from_beta(cls, beta: Tensor) -> "Schedule":
+        """Build the tables from beta_1 .. beta_T, any float dtype, shape ``[T]``.
+
+        Raises:
+            StudyError: a beta that is not a finite number in [0, 1), except that beta_T = 1 is allowed: it makes the
+                last image pure noise (Lin et al. 2023).
+        """
+        beta = torch.cat([torch.zeros(1, dtype=torch.float64), beta.to(torch.float64)])
+        bad = ~((beta >= 0) & (beta < 1))
+        bad[-1] &= beta[-1] != 1
+        if bool(bad.any()):
+            t = int(bad.nonzero()[0])
+            raise StudyError(f"beta at t = {t} is {float(beta[t]):.6g}, outside [0, 1)", cure="raise T or lower beta_max")
+        alpha = 1.0 - beta
+        return cls(beta, alpha, torch.cumprod(alpha, 0))
+
+    def to(self, device: torch.device | str) -> "Schedule":
+        """The same tables on another device."""
+        return Schedule(self.beta.to(device), self.alpha.to(device), self.alpha_bar.to(device))
+
+
+def _at(values: Tensor, like: Tensor) -> Tensor:
+    """Per-image float64 values ``[B]`` -> ``[B, 1, ...]`` in the images' dtype."""
+    return values.to(like.dtype).view(-1, *[1] * (like.dim() - 1))
+
+
+def q_sample(x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
+    """Draw x_t given x_0 (Ho et al. 2020, eq. 4).
+
+    Args:
+        x_0: clean images in [-1, 1], float ``[B, ...]``.
+        t: int64 ``[B]`` in 0..T; 0 returns x_0.
+        eps: standard normal noise, like x_0.
+        schedule: its tables on x_0's device.
+    """
+    alpha_bar = schedule.alpha_bar[t]
+    # eq. (4): x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps
+    return _at(alpha_bar.sqrt(), x_0) * x_0 + _at((1 - alpha_bar).sqrt(), x_0) * eps
+
+
+def predict_x_0(x_t: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
+    """Invert ``q_sample`` for x_0; at alpha_bar_t = 0 nothing is left to invert and the result is not finite."""
+    alpha_bar = schedule.alpha_bar[t]
+    return (x_t - _at((1 - alpha_bar).sqrt(), x_t) * eps) / _at(alpha_bar.sqrt(), x_t)
+
+
+def posterior(x_0: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """Mean ``[B, ...]`` and variance ``[B, 1, ...]`` of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eqs. 6 and 7)."""
+    beta, alpha, alpha_bar = schedule.beta[t], schedule.alpha[t], schedule.alpha_bar[t]
+    before = schedule.alpha_bar[t - 1]
+    c_0 = before.sqrt() * beta / (1 - alpha_bar)
+    c_t = alpha.sqrt() * (1 - before) / (1 - alpha_bar)
+    variance = (1 - before) / (1 - alpha_bar) * beta
+    return _at(c_0, x_0) * x_0 + _at(c_t, x_t) * x_t, _at(variance, x_t)
+
+
+def l_simple(network: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
+    """The report's loss (Ho et al. 2020, eq. 14): mean over all values of (eps - eps_theta(x_t, t))^2, a scalar."""
+    return F.mse_loss(network(q_sample(x_0, t, eps, schedule), t).float(), eps)
+
+
+def prior_kl(x_0: Tensor, schedule: Schedule) -> Tensor:
+    """KL(q(x_T | x_0) || N(0, I)) of each image, nats, float64 ``[B]`` (Ho et al. 2020, L_T in eq. 5)."""
+    end = schedule.alpha_bar[-1]
+    mean_square = end * x_0.double().flatten(1) ** 2
+    return 0.5 * (mean_square - end - torch.log1p(-end)).sum(1)

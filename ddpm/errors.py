@@ -1,0 +1,16 @@
+"""The errors that a user can cause and cure; everything else is a bug and keeps its traceback."""
+
+
+class StudyError(Exception):
+    """A mistake outside the code, told in one line: where it is, what is wrong, what to do.
+
+    Args:
+        what: what is wrong, in a few words.
+        where: the file, parameter or cell concerned; empty when ``what`` already names it.
+        cure: what the user can do about it; empty when it is obvious.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        self.what, self.where, self.cure = what, where, cure
+        line = f"{where}: {what}" if where else what
+        super().__init__(f"{line}; {cure}" if cure else line)

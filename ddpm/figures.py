@@ -1,0 +1,196 @@
+"""The study's figures: plain rows and arrays in, matplotlib Figures out. No files, no global state of pyplot."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Row = Mapping[str, Any]
+Images = NDArray[np.uint8]
+
+_MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
+_LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
+
+
+def _colours(names: Sequence[str]) -> dict[str, Any]:
+    """One colour a schedule, the same in every figure: the report's three first."""
+    known = ["linear", "cosine", "sigmoid"]
+    order = known + sorted(set(names) - set(known))
+    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]  # ListedColormap has them
+    return {name: palette[i % len(palette)] for i, name in enumerate(order)}
+
+
+def _log2_axis(axes: Axes, values: Sequence[int]) -> None:
+    ticks = sorted(set(values))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(value) for value in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("T, diffusion steps")
+
+
+def alpha_bar_curves(tables: Mapping[str, Mapping[int, NDArray[np.float64]]]) -> Figure:
+    """Figure 1 of the report: alpha_bar against t / T.
+
+    Args:
+        tables: schedule -> T -> alpha_bar ``[T + 1]``; smaller T are drawn fainter.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    colours = _colours(list(tables))
+    for name, by_T in tables.items():
+        for T, alpha_bar in sorted(by_T.items()):
+            largest = max(by_T) == T
+            label = f"{name}, T = {T}" if largest else None
+            axes.plot(
+                np.linspace(0, 1, T + 1), alpha_bar, color=colours[name], alpha=1 if largest else 0.25, label=label
+            )
+    axes.set(xlabel="t / T", ylabel=r"$\bar\alpha_t$", title="Share of the signal's variance that is left")
+    axes.legend()
+    return figure
+
+
+def forward_process(strips: Mapping[str, Sequence[tuple[int, NDArray[np.float32]]]], T: int) -> Figure:
+    """Figure 2 of the report: a noised digit and the distribution of its pixels, against a standard Gaussian.
+
+    Args:
+        strips: schedule -> [(t, x_t ``[N, 28, 28]``)]; the first image is shown, all enter the histogram.
+        T: the number of steps they were made with.
+    """
+    columns = len(next(iter(strips.values())))
+    figure = Figure(figsize=(1.8 * columns, 3.1 * len(strips)), layout="constrained")
+    grid = figure.subplots(2 * len(strips), columns, squeeze=False, height_ratios=[1.3, 1] * len(strips))
+    pixel = np.linspace(-3.5, 3.5, 200)
+    gaussian = np.exp(-(pixel**2) / 2) / np.sqrt(2 * np.pi)
+    for row, (name, strip) in enumerate(strips.items()):
+        for column, (t, x_t) in enumerate(strip):
+            image, histogram = grid[2 * row, column], grid[2 * row + 1, column]
+            image.imshow(x_t[0], cmap="gray", vmin=-1.5, vmax=1.5)
+            image.set_title(f"{name}, t = {t}" if column == 0 else f"t = {t}", fontsize=9)
+            image.axis("off")
+            histogram.hist(x_t.ravel(), bins=60, range=(-3.5, 3.5), density=True, color="0.7")
+            histogram.plot(pixel, gaussian, color="tab:blue", linewidth=1)
+            histogram.set(yticks=[], ylim=(0, 1.0))
+            histogram.tick_params(labelsize=7)
+    figure.suptitle(f"Forward process, T = {T}: images and their pixels' distribution (blue: standard Gaussian)")
+    return figure
+
+
+def loss_curves(rows: Sequence[Row]) -> Figure:
+    """Figure 4 of the report: mean training loss of every epoch, one panel a schedule.
+
+    Args:
+        rows: ``schedule``, ``T``, ``seed``, ``epoch``, ``loss``.
+    """
+    schedules = list(dict.fromkeys(row["schedule"] for row in rows))
+    all_T = sorted({row["T"] for row in rows})
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(all_T)))
+    figure = Figure(figsize=(4 * len(schedules), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(schedules), sharey=True, squeeze=False)[0]
+    for axes, schedule in zip(panels, schedules, strict=True):
+        for T, shade in zip(all_T, shades, strict=True):
+            seeds = sorted({row["seed"] for row in rows if row["schedule"] == schedule and row["T"] == T})
+            for seed in seeds:
+                key = (schedule, T, seed)
+                curve = [row for row in rows if (row["schedule"], row["T"], row["seed"]) == key]
+                label = f"T = {T}" if seed == seeds[0] else None
+                axes.plot([r["epoch"] for r in curve], [r["loss"] for r in curve], "o-", color=shade, label=label)
+        axes.set(title=schedule, xlabel="epoch", yscale="log")
+    panels[0].set_ylabel(r"training loss, mean of $(\epsilon - \epsilon_\theta)^2$")
+    panels[-1].legend()
+    return figure
+
+
+def tile(images: Images, columns: int) -> Images:
+    """``[n, 28, 28]`` -> one image of ``columns`` across, with a pixel of grey between; n is cut to whole rows."""
+    rows = max(len(images) // columns, 1)
+    canvas = np.full((rows * 29 - 1, columns * 29 - 1), 96, np.uint8)
+    for i, image in enumerate(images[: rows * columns]):
+        top, left = 29 * (i // columns), 29 * (i % columns)
+        canvas[top : top + 28, left : left + 28] = image
+    return canvas
+
+
+def sample_grid(images: Images, title: str) -> Figure:
+    """The first 32 samples of one cell, 8 across; uint8 ``[n, 28, 28]``."""
+    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(tile(images[:32], min(8, len(images))), cmap="gray", vmin=0, vmax=255)
+    axes.set_title(title)
+    axes.axis("off")
+    return figure
+
+
+def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: str, caption: str) -> Figure:
+    """Figure 5 of the report: the first 32 samples of every cell, side by side.
+
+    Args:
+        cells: (schedule, T) -> (images uint8 ``[n, 28, 28]``, FID).
+        sampler: which sampler made them.
+        caption: what the FID is measured with.
+    """
+    schedules = list(dict.fromkeys(schedule for schedule, _ in cells))
+    all_T = sorted({T for _, T in cells})
+    figure = Figure(figsize=(3.2 * len(all_T), 1.95 * len(schedules) + 0.5), layout="constrained")
+    grid = figure.subplots(len(schedules), len(all_T), squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for (schedule, T), (images, fid) in cells.items():
+        axes = grid[schedules.index(schedule), all_T.index(T)]
+        axes.imshow(tile(images[:32], min(8, len(images))), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"{schedule}, T = {T}: FID {fid:.2f}", fontsize=10)
+    figure.suptitle(f"Samples, {sampler} sampler. {caption}")
+    return figure
+
+
+def fid_of_T(rows: Sequence[Row], caption: str) -> Figure:
+    """FID = f(T), the figure that the report asks for: by schedule and sampler, with the floor.
+
+    Args:
+        rows: ``schedule``, ``T``, ``seed``, ``sampler``, ``fid``, ``fid_floor``; seeds are averaged.
+        caption: extractor, weights, n.
+    """
+    figure = Figure(figsize=(7, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    colours = _colours([row["schedule"] for row in rows])
+    lines = dict.fromkeys((row["schedule"], row["sampler"]) for row in rows)
+    for schedule, sampler in lines:
+        chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
+        all_T = sorted({row["T"] for row in chosen})
+        means = [float(np.mean([row["fid"] for row in chosen if row["T"] == T])) for T in all_T]
+        style = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
+        axes.plot(all_T, means, color=colours[schedule], label=f"{schedule}, {sampler}", **style)
+    floor = float(np.mean([row["fid_floor"] for row in rows]))
+    axes.axhline(floor, color="0.4", linewidth=1, label=f"floor: real images ({floor:.2f})")
+    axes.set(yscale="log", ylabel="FID, lower is better", title="FID = f(T)")
+    _log2_axis(axes, [row["T"] for row in rows])
+    axes.legend(fontsize=8)
+    figure.supxlabel(caption, fontsize=7)
+    return figure
+
+
+def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
+    """Does the loss predict the quality? Last epoch's mean training loss against FID, one panel a sampler.
+
+    Args:
+        rows: ``schedule``, ``T``, ``sampler``, ``loss``, ``fid``.
+        caption: extractor, weights, n.
+    """
+    samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+    colours = _colours([row["schedule"] for row in rows])
+    figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(samplers), squeeze=False)[0]
+    for axes, sampler in zip(panels, samplers, strict=True):
+        chosen = [row for row in rows if row["sampler"] == sampler]
+        for schedule in dict.fromkeys(row["schedule"] for row in chosen):
+            points = [row for row in chosen if row["schedule"] == schedule]
+            axes.scatter([p["loss"] for p in points], [p["fid"] for p in points], color=colours[schedule], label=schedule)
+            for p in points:
+                axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        axes.set(yscale="log", xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
+        axes.legend()
+    figure.supxlabel(caption, fontsize=7)
+    return figure

@@ -1,0 +1,129 @@
+"""The reverse process: from noise x_T to images x_0, by any sampler on any sub-sequence of the steps.
+
+A jump from t to an earlier s uses alpha_{t|s} = alpha_bar_t / alpha_bar_s, which is alpha_t itself when s = t - 1, so
+one formula serves the full chain and every sub-sequence (Nichol & Dhariwal 2021, section 4; Song et al. 2020, app. C).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ddpm.diffusion import Denoiser, Schedule
+from ddpm.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a step is taken: with the predicted x_0 clipped to [-1, 1] or not, with fresh noise or without."""
+
+    name: str
+    clip: bool
+    stochastic: bool
+
+
+SAMPLERS: dict[str, Sampler] = {
+    # the report's: Ho et al. 2020, algorithm 2, with the posterior variance and no clip
+    "ancestral": Sampler("ancestral", clip=False, stochastic=True),
+    # the same with the predicted x_0 clipped, as in Ho et al.'s code
+    "clipped": Sampler("clipped", clip=True, stochastic=True),
+    # Song et al. 2020, eq. 12 with eta = 0; eps is taken anew from the clipped x_0, as in Dhariwal & Nichol's code
+    "ddim": Sampler("ddim", clip=True, stochastic=False),
+}
+
+
+def get_sampler(name: str) -> Sampler:
+    """Look a sampler up by name; StudyError when there is none."""
+    if name not in SAMPLERS:
+        raise StudyError(f"there is no sampler {name!r}", cure=f"choose one of {', '.join(SAMPLERS)}")
+    return SAMPLERS[name]
+
+
+def timesteps(T: int, steps: int) -> list[int]:
+    """Which t to visit: ``steps`` of T..1, descending, evenly spaced and always beginning at T.
+
+    Beginning at T matters: only there is x_t the noise that sampling starts from (Lin et al. 2023, "trailing").
+
+    Raises:
+        StudyError: ``steps`` outside 1..T.
+    """
+    if not 1 <= steps <= T:
+        raise StudyError(f"cannot take {steps} sampling steps from T = {T}", cure=f"choose 1 .. {T}")
+    return [T - i * T // steps for i in range(steps)]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The numbers of one reverse step t -> s: x_s = c_t x_t + c_hat (x_0 or eps) + sigma z."""
+
+    t: int
+    c_t: float
+    c_hat: float
+    sigma: float
+
+
+def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> Step:
+    """Coefficients of the step from t to s < t, computed in float64.
+
+    Without a clip ``c_hat`` multiplies the network's eps (Ho et al. 2020, eq. 11), since going through x_0 would divide
+    by sqrt(alpha_bar_t) and multiply by it again; with a clip it multiplies the clipped x_0 (eq. 7).
+
+    Raises:
+        StudyError: alpha_bar_t = 0 or alpha_t = 0, where eps says nothing about x_0.
+    """
+    bar_t, bar_s = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[s])
+    if bar_t <= 0:
+        raise StudyError(
+            f"alpha_bar is 0 at t = {t}: eps-prediction cannot start from pure noise",
+            cure="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
+        )
+    alpha = bar_t / bar_s  # alpha_{t|s}
+    beta = 1.0 - alpha
+    if not sampler.stochastic:
+        # DDIM, eq. (12), eta = 0: x_s = sqrt(bar_s) x_0 + sqrt(1 - bar_s) (x_t - sqrt(bar_t) x_0) / sqrt(1 - bar_t)
+        ratio = math.sqrt((1 - bar_s) / (1 - bar_t))
+        return Step(t, ratio, math.sqrt(bar_s) - ratio * math.sqrt(bar_t), 0.0)
+    sigma = math.sqrt(beta * (1 - bar_s) / (1 - bar_t))  # eq. (7): beta-tilde
+    if sampler.clip:
+        # eq. (7): mu = sqrt(bar_s) beta / (1 - bar_t) x_0 + sqrt(alpha) (1 - bar_s) / (1 - bar_t) x_t
+        return Step(t, math.sqrt(alpha) * (1 - bar_s) / (1 - bar_t), math.sqrt(bar_s) * beta / (1 - bar_t), sigma)
+    # eq. (11): mu = (x_t - beta / sqrt(1 - bar_t) eps) / sqrt(alpha)
+    return Step(t, 1 / math.sqrt(alpha), -beta / math.sqrt((1 - bar_t) * alpha), sigma)
+
+
+def reverse(
+    network: Denoiser,
+    schedule: Schedule,
+    sampler: Sampler,
+    steps: int,
+    noise: Callable[[int], Tensor],
+) -> Iterator[tuple[int, Tensor]]:
+    """Run the reverse process and yield ``(s, x_s)`` after every step, the last being ``(0, x_0)``.
+
+    Args:
+        network: eps_theta.
+        schedule: the schedule that the network was trained with.
+        sampler: one of ``SAMPLERS``.
+        steps: how many of the T steps to take.
+        noise: ``noise(k)`` gives standard normal float32 ``[B, 1, 28, 28]``: x_T for k = 0, the noise of the k-th step
+            after that. A pure function of k, so the chain is reproducible.
+
+    Yields:
+        float32 images; x_0 is not clipped to [-1, 1] beyond what the sampler does.
+    """
+    sequence = timesteps(schedule.T, steps)
+    x = noise(0)
+    for k, (t, s) in enumerate(zip(sequence, [*sequence[1:], 0], strict=True), start=1):
+        step = step_coefficients(schedule, sampler, t, s)
+        with torch.no_grad():
+            eps = network(x, torch.full((len(x),), t, device=x.device)).float()
+        hat = eps
+        if sampler.clip:
+            root = math.sqrt(float(schedule.alpha_bar[t]))
+            hat = x.sub(eps, alpha=math.sqrt(1 - float(schedule.alpha_bar[t]))).div_(root).clamp_(-1, 1)
+        x = (step.c_t * x).add_(hat, alpha=step.c_hat)
+        if step.sigma > 0:
+            x.add_(noise(k), alpha=step.sigma)
+        yield s, x
