@@ -1,0 +1,52 @@
+"""A cell of the grid, its name, and where its files live. Paths are relative to the repository root, as DVC runs us."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RAW = Path("data/raw")
+TRAIN_IMAGES = RAW / "train-images-idx3-ubyte"
+TEST_IMAGES = RAW / "t10k-images-idx3-ubyte"
+WEIGHTS = Path("data/weights/inception.safetensors")
+REFERENCE = Path("data/features/reference.safetensors")
+SCHEDULES = Path("data/schedules")
+METRICS = Path("metrics")
+FIGURES = METRICS / "figures"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained model: a schedule, its number of steps, and the seed that names all its randomness."""
+
+    schedule: str
+    T: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.schedule}-{self.T}-{self.seed}"
+
+    @property
+    def table(self) -> Path:
+        """beta_1 .. beta_T, float64."""
+        return SCHEDULES / self.schedule / f"{self.T}.npy"
+
+    @property
+    def model(self) -> Path:
+        """EMA weights and what is needed to use them."""
+        return Path(f"data/models/{self}.safetensors")
+
+    @property
+    def log(self) -> Path:
+        """Training loss, a line a step."""
+        return Path(f"data/logs/{self}.jsonl")
+
+    def samples(self, sampler: str) -> Path:
+        """Generated images, uint8 ``[n, 28, 28]``."""
+        return Path(f"data/samples/{self}-{sampler}.npy")
+
+    def features(self, sampler: str) -> Path:
+        """Their features."""
+        return Path(f"data/features/{self}-{sampler}.safetensors")
+
+    def metrics(self, sampler: str) -> Path:
+        """Their distances to real images."""
+        return METRICS / "cells" / f"{self}-{sampler}.json"

@@ -1,0 +1,84 @@
+"""What all commands share: errors in one line, and progress that is a bar on a terminal and plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ddpm.errors import StudyError
+
+_PLAIN_SECONDS = 20.0  # how often a log file hears of progress
+
+
+def command_line(app: typer.Typer) -> None:
+    """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs and show."""
+    try:
+        app()
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+class Advance(Protocol):
+    """Tell the progress that so many more are done."""
+
+    def __call__(self, done: int) -> None: ...
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f}/s")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
+    """Show how far a long loop is, on stderr.
+
+    Args:
+        label: what is being done, for example ``train cosine-200-0``.
+        total: how many units there are.
+        unit: what is counted, in the plural.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda done: bar.advance(task, done)
+        return
+
+    started = last = time.monotonic()
+    count = 0
+
+    def line() -> None:
+        rate = count / max(time.monotonic() - started, 1e-9)
+        left = f", {_clock((total - count) / rate)} left" if 0 < count < total else ""
+        print(f"{label}: {count:,}/{total:,} {unit}, {rate:,.0f}/s{left}", file=sys.stderr, flush=True)
+
+    def advance(done: int) -> None:
+        nonlocal count, last
+        count += done
+        if time.monotonic() - last >= _PLAIN_SECONDS:
+            last = time.monotonic()
+            line()
+
+    yield advance
+    line()

@@ -1,0 +1,132 @@
+"""params.yaml -> typed, validated parameters. Unknown keys are errors: a misspelt parameter must not be ignored."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ddpm.errors import StudyError
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+PATH = Path("params.yaml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+class Grid(_Strict):
+    """The cells of the study: the product of the axes."""
+
+    schedule: Annotated[list[str], Field(min_length=1)]
+    T: Annotated[list[Positive], Field(min_length=1)]
+    seed: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    sampler: Annotated[list[str], Field(min_length=1)]
+
+
+class Compute(_Strict):
+    """Where and in which precision the network runs."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "float32", "bfloat16"]
+
+
+class Network(_Strict):
+    """See ``ddpm.network.Architecture``."""
+
+    patch: Positive
+    channels: tuple[Positive, ...]
+    blocks: Positive
+    middle_blocks: Annotated[int, Field(ge=0)]
+    attention: bool
+    downsample: Literal["strided", "maxpool"]
+
+
+class Train(_Strict):
+    """See ``ddpm.training.Recipe``; ``images`` are the first of MNIST's 60,000."""
+
+    images: Annotated[int, Field(ge=1, le=60_000)]
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    ema_decay: Fraction
+
+
+class Sample(_Strict):
+    """``steps`` 0 takes all T of a model; the batch size changes the speed, never which noise an image gets."""
+
+    images: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=0)]
+    batch_size: Positive
+
+
+class Reference(_Strict):
+    """Real images: the reference set, the disjoint pool of the floor, and test images."""
+
+    images: Annotated[int, Field(ge=2)]
+    floor_images: Annotated[int, Field(ge=2)]
+    test_images: Annotated[int, Field(ge=2, le=10_000)]
+
+
+class Fid(_Strict):
+    """``kid_images``: how many reference images KID compares with (its cost is quadratic)."""
+
+    kid_images: Annotated[int, Field(ge=2)]
+
+
+class Data(_Strict):
+    """``directory``: where to find MNIST's files and the weights instead of fetching them; empty to fetch."""
+
+    directory: str
+
+
+class Params(_Strict):
+    """All parameters of the study, as composed from conf/."""
+
+    schedule: str | int
+    T: str | int
+    seed: str | int
+    sampler: str
+    grid: Grid
+    schedules: dict[str, dict[str, float | bool]]
+    data: Data
+    compute: Compute
+    network: Network
+    train: Train
+    sample: Sample
+    extractor: str
+    reference: Reference
+    fid: Fid
+
+    def schedule_parameters(self, name: str) -> dict[str, Any]:
+        """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
+        if name not in self.schedules:
+            raise StudyError(f"no group schedules.{name}", where=str(PATH), cure="add it in conf/config.yaml")
+        return dict(self.schedules[name])
+
+
+def parse(text: str, where: str = str(PATH)) -> Params:
+    """Validate the text of a params.yaml; StudyError that names the first wrong key."""
+    try:
+        return Params.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        line = str(error).replace("\n", " ")
+        raise StudyError(f"not YAML: {line}", where=where, cure="compose it anew: python -m stages.compose") from error
+    except ValidationError as error:
+        first, count = error.errors()[0], error.error_count()
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        cure = "correct it in conf/ and run python -m stages.compose"
+        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, cure=cure) from error
+
+
+def load() -> Params:
+    """Read and validate params.yaml in the current directory."""
+    try:
+        return parse(PATH.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(
+            f"cannot read: {error.strerror}", where=str(PATH), cure="run from the repository's root"
+        ) from error

