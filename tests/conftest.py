@@ -1,0 +1,64 @@
+"""Shared by all tests: a quiet environment, and a tiny study on disk."""
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_tracking_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own server is none of a test's business."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def idx_images(images: np.ndarray) -> bytes:
+    """uint8 ``[n, 28, 28]`` -> an IDX file."""
+    return bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape) + images.tobytes()
+
+
+def strokes(n: int, seed: int) -> np.ndarray:
+    """Something like digits: a bright bar at a random place on black, uint8 ``[n, 28, 28]``."""
+    rng = np.random.default_rng(seed)
+    images = np.zeros((n, 28, 28), np.uint8)
+    for image in images:
+        top, left = rng.integers(4, 12, 2)
+        image[top : top + 12, left : left + 4] = rng.integers(150, 255)
+    return images
+
+
+@pytest.fixture
+def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty repository root with a small params.yaml and a small data set, as the working directory."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["grid"] = {"schedule": ["linear", "cosine"], "T": [20, 30], "seed": [0], "sampler": ["ancestral", "clipped"]}
+    params["network"] |= {"patch": 4, "channels": [8]}
+    params["train"] |= {"images": 48, "epochs": 2, "batch_size": 32}
+    params["sample"] |= {"images": 6, "batch_size": 4}
+    params["reference"] = {"images": 12, "floor_images": 12, "test_images": 6}
+    params["fid"] = {"kid_images": 8}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").write_bytes(idx_images(strokes(48, 0)))
+    (raw / "t10k-images-idx3-ubyte").write_bytes(idx_images(strokes(12, 1)))
+    before = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
+
+
+def edit_params(root: Path, **changes: dict[str, object]) -> None:
+    """Change groups of the params.yaml in ``root``."""
+    path = root / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for group, values in changes.items():
+        params[group] = {**params[group], **values} if isinstance(values, dict) else values
+    path.write_text(yaml.safe_dump(params))

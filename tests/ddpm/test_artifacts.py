@@ -1,0 +1,99 @@
+"""File formats: they come back, their bytes are a function of their content, and damage is one line."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+
+TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.zeros(2, np.int64)}
+META = {"z": "1", "a": "two", "m": "3", "k": "4"}
+
+
+def test_tensors_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "x.safetensors"
+    artifacts.write_tensors(path, TENSORS, META)
+    tensors, metadata = artifacts.read_tensors(path)
+    assert metadata == META
+    assert all(np.array_equal(tensors[name], TENSORS[name]) for name in TENSORS)
+
+
+def test_equal_content_equal_bytes(tmp_path: Path) -> None:
+    for i, order in enumerate((list(TENSORS), list(reversed(TENSORS)))):
+        meta = dict(sorted(META.items(), reverse=bool(i)))
+        artifacts.write_tensors(tmp_path / f"{i}", {name: TENSORS[name] for name in order}, meta)
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
+
+
+def test_json_and_lines_and_csv(tmp_path: Path) -> None:
+    artifacts.write_json(tmp_path / "a.json", {"b": 1, "a": [1.5]})
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": [\n    1.5\n  ],\n  "b": 1\n}\n'
+    assert artifacts.read_json(tmp_path / "a.json") == {"b": 1, "a": [1.5]}
+    artifacts.write_json_lines(tmp_path / "a.jsonl", [{"step": 1}, {"step": 2}])
+    assert artifacts.read_json_lines(tmp_path / "a.jsonl") == [{"step": 1}, {"step": 2}]
+    artifacts.write_csv(tmp_path / "a.csv", [{"x": 1, "y": "a,b"}, {"x": 2, "y": "c"}])
+    assert (tmp_path / "a.csv").read_text() == 'x,y\n1,"a,b"\n2,c\n'
+
+
+def test_npy_comes_back_and_holds_no_objects(tmp_path: Path) -> None:
+    artifacts.write_npy(tmp_path / "a.npy", np.eye(3))
+    assert np.array_equal(artifacts.read_npy(tmp_path / "a.npy"), np.eye(3))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        artifacts.write_npy(tmp_path / "b.npy", np.array([{}], dtype=object))
+    np.save(tmp_path / "c.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(StudyError, match="not an npy array"):
+        artifacts.read_npy(tmp_path / "c.npy")
+
+
+def test_nan_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Out of range float"):
+        artifacts.write_json(tmp_path / "a.json", {"fid": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("read", "data"),
+    [
+        (artifacts.read_json, b"{"),
+        (artifacts.read_json_lines, b'{"a": 1}\n{'),
+        (artifacts.read_npy, b"\x93NUMPY"),
+        (artifacts.read_npy, b""),
+        (artifacts.read_tensors, b"\xff" * 64),
+        (artifacts.read_tensors, b""),
+    ],
+)
+def test_damage_and_absence_name_the_file(tmp_path: Path, read: Callable[[Path], Any], data: bytes) -> None:
+    path = tmp_path / "some.file"
+    with pytest.raises(StudyError, match=r"some\.file: cannot read"):
+        read(path)
+    path.write_bytes(data)
+    with pytest.raises(StudyError, match=r"some\.file: not .*; delete it") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_tensors_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    artifacts.write_tensors(path, TENSORS, META)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StudyError, match="not safetensors"):
+        artifacts.read_tensors(path)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.json"
+    artifacts.write_json(path, 1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StudyError, match="No space left on device"):
+        artifacts.write_json(path, 2)
+    assert artifacts.read_json(path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]

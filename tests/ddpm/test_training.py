@@ -1,0 +1,106 @@
+"""The training loop: what it visits, what it learns, and what decides its bytes."""
+
+import pytest
+import torch
+
+from ddpm import network, rng
+from ddpm.network import Architecture
+from ddpm.schedules import make_schedule
+from ddpm.training import Recipe, Training, TrainingStep, draw_t
+
+TINY = Architecture(patch=4, channels=(8,), blocks=1, middle_blocks=0, attention=False, downsample="strided")
+IMAGES = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def start(T: int = 50, seed: int = 0, epochs: int = 2, ema_decay: float = 0.9, batch_size: int = 32) -> Training:
+    net = network.build(TINY, "cpu")
+    network.initialise(net, rng.stream(seed, "test"))
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, learning_rate=1e-3, ema_decay=ema_decay)
+    return Training(net, net, IMAGES, make_schedule("linear", T), recipe, seed)
+
+
+def weights(training: Training) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in training.network.parameters()]
+
+
+def test_steps_cover_every_epoch_once() -> None:
+    steps = list(start())
+    assert [(s.epoch, s.step, s.images) for s in steps] == [
+        (1, 1, 32), (1, 2, 32), (1, 3, 6), (2, 4, 32), (2, 5, 32), (2, 6, 6),
+    ]  # fmt: skip
+    assert all(torch.isfinite(s.loss) for s in steps)
+
+
+def test_every_image_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr("ddpm.training.to_model", lambda images: seen.append(images) or images.float() / 127.5 - 1)
+    list(start(epochs=1))
+    found = torch.cat(seen).flatten(1).double().sum(1).sort().values
+    assert torch.equal(found, IMAGES.flatten(1).double().sum(1).sort().values)
+
+
+def test_same_seed_same_bytes() -> None:
+    def run(seed: int) -> list[torch.Tensor]:
+        training = start(seed=seed)
+        list(training)
+        return weights(training)
+
+    assert all(torch.equal(a, b) for a, b in zip(run(0), run(0), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(run(0), run(1), strict=True))
+
+
+def test_seeds_pair_cells_of_different_T(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same data order, same eps, and t at the same fraction of T."""
+
+    def record(T: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        calls: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+        def spy(net, x_0, t, eps, schedule):  # type: ignore[no-untyped-def]
+            calls.append((x_0, t, eps))
+            return net(x_0, t).square().mean()
+
+        monkeypatch.setattr("ddpm.training.l_simple", spy)
+        list(start(T=T, epochs=1))
+        return calls
+
+    for (x_a, t_a, eps_a), (x_b, t_b, eps_b) in zip(record(50), record(800), strict=True):
+        assert torch.equal(x_a, x_b)
+        assert torch.equal(eps_a, eps_b)
+        assert float((t_a / 50 - t_b / 800).abs().max()) <= 1 / 50
+
+
+def test_loss_falls() -> None:
+    steps: list[TrainingStep] = list(start(epochs=60, batch_size=70))
+    losses = [float(s.loss) for s in steps]
+    assert losses[0] == pytest.approx(1, abs=0.05)  # a new network predicts 0, and eps has variance 1
+    assert sum(losses[-5:]) / 5 < 0.9
+
+
+def test_ema_is_the_average_it_claims() -> None:
+    training = start(ema_decay=0.9)
+    expected = weights(training)
+    for step in training:
+        decay = min(0.9, (1 + step.step) / (10 + step.step))
+        expected = [decay * e + (1 - decay) * w for e, w in zip(expected, weights(training), strict=True)]
+    for e, found in zip(expected, training.ema.parameters(), strict=True):
+        torch.testing.assert_close(found.detach(), e)
+
+
+def test_ema_off_is_the_network_itself() -> None:
+    training = start(ema_decay=0.0)
+    list(training)
+    for a, b in zip(training.network.parameters(), training.ema.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("T", [1, 2, 50, 1000])
+def test_t_is_uniform_on_1_to_T(T: int) -> None:
+    n = 100_000
+    t = draw_t(n, T, torch.Generator().manual_seed(0), "cpu")
+    assert t.dtype == torch.int64
+    assert int(t.min()) >= 1
+    assert int(t.max()) <= T
+    counts = torch.bincount(t, minlength=T + 1)[1:].double()
+    # chi-square: mean T - 1, variance 2 (T - 1)
+    chi = float(((counts - n / T) ** 2 / (n / T)).sum())
+    assert abs(chi - (T - 1)) <= 5 * max(2 * (T - 1), 1e-9) ** 0.5

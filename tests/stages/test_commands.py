@@ -1,0 +1,260 @@
+"""The stages one after another on a tiny study: what they write, that they repeat to the byte, and how they refuse."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from ddpm import artifacts, inception
+from ddpm.errors import StudyError
+from stages import aggregate, embed, fid, publish, reference, sample, schedule, train
+from stages._cells import REFERENCE, WEIGHTS, Cell
+from tests.conftest import ROOT, edit_params
+
+CELL = Cell("linear", 20, 0)
+AXES = ["--schedule", "linear", "--T", "20", "--seed", "0"]
+SAMPLER = ["--sampler", "ancestral"]
+
+
+def run(module: ModuleType, *arguments: str) -> None:
+    result = CliRunner().invoke(module.app, list(arguments), catch_exceptions=True)
+    if result.exception and not (isinstance(result.exception, SystemExit) and result.exit_code == 0):
+        raise result.exception
+
+
+@pytest.fixture(scope="session")
+def random_weights() -> artifacts.Arrays:
+    """An Inception-v3 that nobody trained: enough to see that the stages hang together."""
+    net = inception.InceptionV3("keras", 768)
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, tensor in net.state_dict().items():
+        if name.endswith("conv.weight"):
+            tensor = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
+        state[name] = tensor.numpy()
+    return state
+
+
+def whole_cell(weights: artifacts.Arrays) -> None:
+    artifacts.write_tensors(WEIGHTS, weights, {"weights": "nsfwjs"})
+    run(schedule, "--schedule", "linear")
+    run(reference)
+    run(train, *AXES)
+    run(sample, *AXES, *SAMPLER)
+    run(embed, *AXES, *SAMPLER)
+    run(fid, *AXES, *SAMPLER)
+
+
+def hashes(root: Path) -> dict[str, str]:
+    files = [p for folder in ("data", "metrics") for p in sorted((root / folder).rglob("*")) if p.is_file()]
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_a_cell_from_table_to_metric(tiny_study: Path, random_weights: artifacts.Arrays) -> None:
+    whole_cell(random_weights)
+    assert artifacts.read_npy(CELL.table).shape == (20,)
+    log = artifacts.read_json_lines(CELL.log)
+    assert [(r["epoch"], r["step"], r["images"]) for r in log] == [(1, 1, 32), (1, 2, 16), (2, 3, 32), (2, 4, 16)]
+    images = artifacts.read_npy(CELL.samples("ancestral"))
+    assert (images.shape, images.dtype) == ((6, 28, 28), np.uint8)
+    features, identity = artifacts.read_tensors(CELL.features("ancestral"))
+    assert features["samples"].shape == (6, 768)
+    assert identity["name"] == "inception-nsfwjs-768"
+    assert identity["weights_sha256"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    found = artifacts.read_json(CELL.metrics("ancestral"))
+    assert found["fid"] > found["fid_floor"] > 0
+    assert (found["samples"], found["reference_images"], found["fid_floor_blocks"]) == (6, 12, 2)
+    assert found["extractor"] == "inception-nsfwjs-768"
+    audits = artifacts.read_json(Path("metrics/schedules/linear.json"))
+    assert set(audits) == {"20", "30"}
+
+    first = hashes(tiny_study)
+    whole_cell(random_weights)
+    assert hashes(tiny_study) == first  # no clock, host or run id in any output
+
+
+def test_batch_size_of_sampling_changes_no_image(tiny_study: Path, random_weights: artifacts.Arrays) -> None:
+    edit_params(tiny_study, compute={"precision": "float32"})
+    whole_cell(random_weights)
+    four = artifacts.read_npy(CELL.samples("ancestral")).astype(int)
+    edit_params(tiny_study, sample={"batch_size": 6})
+    run(sample, *AXES, *SAMPLER)
+    six = artifacts.read_npy(CELL.samples("ancestral")).astype(int)
+    assert int(np.abs(four - six).max()) <= 1  # a rounding of float32, at most one grey level
+
+
+def test_respaced_sampling(tiny_study: Path, random_weights: artifacts.Arrays) -> None:
+    whole_cell(random_weights)
+    full = artifacts.read_npy(CELL.samples("ancestral"))
+    edit_params(tiny_study, sample={"steps": 5})
+    run(sample, *AXES, *SAMPLER)
+    assert not np.array_equal(artifacts.read_npy(CELL.samples("ancestral")), full)
+
+
+@pytest.fixture
+def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
+    artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
+    run(reference)
+    for name in ("linear", "cosine"):
+        run(schedule, "--schedule", name)
+        for T in ("20", "30"):
+            axes = ["--schedule", name, "--T", T, "--seed", "0"]
+            run(train, *axes)
+            for sampler in ("ancestral", "clipped"):
+                for module in (sample, embed, fid):
+                    run(module, *axes, "--sampler", sampler)
+    return tiny_study
+
+
+FIGURES = {"alpha_bar", "forward", "loss", "fid_of_T", "loss_against_fid", "samples_ancestral", "samples_clipped"}
+
+
+def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    run(aggregate)
+    rows = Path("metrics/fid_of_T.csv").read_text().splitlines()
+    assert len(rows) == 1 + 8
+    assert rows[0].startswith("schedule,T,seed,sampler,loss,extractor,fid")
+    summary = artifacts.read_json(Path("metrics/summary.json"))
+    assert set(summary["fid"]["clipped"]) == {"linear", "cosine"}
+    assert summary["measured_with"]["extractor"] == "inception-nsfwjs-768"
+    assert {p.stem for p in Path("metrics/figures").iterdir()} == FIGURES
+
+    client = MlflowClient(f"sqlite:///{whole_grid}/mlflow.db")
+    experiment = client.get_experiment_by_name("ddpm-mnist")
+    assert experiment is not None
+
+    def snapshot() -> dict[str, tuple[int, ...]]:
+        runs = client.search_runs([experiment.experiment_id])
+        histories = {r.info.run_id: client.get_metric_history(r.info.run_id, "loss") for r in runs}
+        return {r.info.run_name or "": (len(histories[r.info.run_id]), len(r.data.metrics)) for r in runs}
+
+    before = snapshot()
+    assert len(before) == 5  # four cells and their study
+    assert before["linear-20-0"][0] == 4  # a point a step
+    cell = client.search_runs([experiment.experiment_id], "tags.cell = 'cosine-30-0'")[0]
+    study = client.search_runs([experiment.experiment_id], "tags.cell = 'study'")[0]
+    assert cell.data.tags["mlflow.parentRunId"] == study.info.run_id
+    assert cell.data.tags["dvc.model_md5"] == hashlib.md5(Cell("cosine", 30, 0).model.read_bytes()).hexdigest()
+    assert cell.data.params["train.epochs"] == "2"
+    assert cell.data.metrics["fid.clipped"] == artifacts.read_json(Cell("cosine", 30, 0).metrics("clipped"))["fid"]
+    assert {f.path for f in client.list_artifacts(cell.info.run_id)} == {"samples_ancestral.png", "samples_clipped.png"}
+    assert "fid_of_T.png" in {f.path for f in client.list_artifacts(study.info.run_id)}
+
+    run(publish)  # idempotent: the same runs, the same points
+    run(aggregate)
+    assert snapshot() == before
+
+    # a run that was cut short is completed, not doubled
+    client.delete_tag(cell.info.run_id, "complete")
+    run(publish)
+    assert snapshot() == before
+
+    # files are the truth: with a dead server everything is still written, in seconds and with one warning
+    Path("metrics/summary.json").unlink()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    run(aggregate)
+    assert Path("metrics/summary.json").exists()
+    with pytest.raises(StudyError, match=r"python -m stages\.publish"):
+        run(publish)
+
+
+def test_aggregate_reads_the_grid_and_nothing_else(whole_grid: Path) -> None:
+    edit_params(whole_grid, grid={"schedule": ["cosine"], "T": [30]})
+    run(aggregate)
+    assert len(Path("metrics/fid_of_T.csv").read_text().splitlines()) == 1 + 2
+
+
+def test_extractors_are_never_mixed(whole_grid: Path) -> None:
+    path = Cell("cosine", 20, 0).metrics("clipped")
+    artifacts.write_json(path, artifacts.read_json(path) | {"extractor": "another"})
+    with pytest.raises(StudyError, match="cells differ in extractor: another, inception-nsfwjs-768"):
+        run(aggregate)
+    features, identity = artifacts.read_tensors(REFERENCE)
+    artifacts.write_tensors(REFERENCE, features, identity | {"weights_sha256": "0"})
+    with pytest.raises(StudyError, match="differ from the reference's in weights_sha256"):
+        run(fid, *AXES, *SAMPLER)
+
+
+def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weights: artifacts.Arrays) -> None:
+    artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "fid2015"})
+    with pytest.raises(StudyError, match="holds the weights 'fid2015'"):
+        run(reference)
+
+
+REFUSALS: list[tuple[ModuleType, list[str], dict[str, dict[str, object]], str]] = [
+    (schedule, ["--schedule", "linar"], {}, "no group schedules.linar"),
+    (schedule, ["--schedule", "linear"], {"grid": {"T": [10]}}, "beta at t = 10 is 1"),
+    (schedule, ["--schedule", "linear"], {"schedules": {"linear": {"bta": 1.0}}}, "unknown parameter 'bta'"),
+    (train, AXES, {}, "data/schedules/linear/20.npy: cannot read"),
+    (sample, [*AXES, *SAMPLER], {}, "cannot read"),
+    (sample, [*AXES, "--sampler", "euler"], {}, "there is no sampler 'euler'"),
+    (fid, [*AXES, *SAMPLER], {}, "reference.safetensors: cannot read"),
+    (reference, [], {"reference": {"images": 40}}, "40 + 12 images asked for, there are 48"),
+    (reference, [], {"extractor": "x"}, "there is no extractor 'x'"),  # type: ignore[dict-item]
+    (train, AXES, {"train": {"epochs": 0}}, "train.epochs: Input should be greater than or equal to 1"),
+    (train, AXES, {"train": {"lr": 0.1}}, "train.lr: Extra inputs are not permitted"),
+    (train, AXES, {"train": {"learning_rate": float("nan")}}, "train.learning_rate"),
+]
+
+
+@pytest.mark.parametrize(("module", "arguments", "changes", "says"), REFUSALS)
+def test_bad_input_is_one_line_and_writes_nothing(
+    tiny_study: Path, module: ModuleType, arguments: list[str], changes: dict[str, dict[str, object]], says: str
+) -> None:
+    edit_params(tiny_study, **changes)
+    before = sorted(tiny_study.rglob("*"))
+    with pytest.raises(StudyError) as caught:
+        run(module, *arguments)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(tiny_study.rglob("*")) == before
+
+
+def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
+    run(schedule, "--schedule", "linear")
+    edit_params(tiny_study, train={"learning_rate": 1e30})
+    with pytest.raises(StudyError, match=r"train linear-20-0, learning rate 1e\+30: the loss is \w+ at step \d"):
+        run(train, *AXES)
+    assert not CELL.model.exists()
+
+
+def test_damaged_model_is_refused(tiny_study: Path) -> None:
+    run(schedule, "--schedule", "linear")
+    run(train, *AXES)
+    tensors, metadata = artifacts.read_tensors(CELL.model)
+    artifacts.write_tensors(CELL.model, tensors | {"head.weight": np.zeros(3, np.float32)}, metadata)
+    with pytest.raises(StudyError, match="not a trained network"):
+        run(sample, *AXES, *SAMPLER)
+
+
+def test_process_prints_one_line_and_exits_1(tiny_study: Path) -> None:
+    command = [sys.executable, "-m", "stages.train", *AXES]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"})
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: data/schedules/linear/20\.npy: cannot read: .*\n", done.stderr)
+
+
+@pytest.mark.parametrize("module", [aggregate, embed, fid, publish, reference, sample, schedule, train])
+def test_help_says_what_a_stage_does(module: ModuleType) -> None:
+    text = CliRunner().invoke(module.app, ["--help"]).stdout
+    assert module.__doc__ is not None
+    assert module.__doc__.split()[0] in text
+
+
+def test_progress_is_plain_lines_when_not_a_terminal(tiny_study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from stages._cli import progress
+
+    with progress("train x", 10, "images") as advance:
+        advance(4)
+        advance(6)
+    assert re.fullmatch(r"train x: 10/10 images, [\d,]+/s\n", capfd.readouterr().err)
+

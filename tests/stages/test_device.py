@@ -1,0 +1,35 @@
+"""Device and precision: what auto means, and no silent fallback from what was asked for."""
+
+import pytest
+import torch
+
+from ddpm.errors import StudyError
+from stages._device import choose
+from stages._params import Compute
+
+
+def test_explicit_choice_is_kept() -> None:
+    assert choose(Compute(device="cpu", precision="float32")) == ("cpu", torch.float32)
+    assert choose(Compute(device="cpu", precision="bfloat16")) == ("cpu", torch.bfloat16)
+
+
+@pytest.mark.parametrize(("found", "dtype"), [({"avx512_bf16": True}, torch.bfloat16), ({}, torch.float32)])
+def test_auto_takes_bfloat16_only_where_it_is_native(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, bool], dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert choose(Compute(device="auto", precision="auto")) == ("cpu", dtype)
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert choose(Compute(device="auto", precision="auto")) == ("cuda", torch.bfloat16)
+    assert choose(Compute(device="cpu", precision="float32")) == ("cpu", torch.float32)
+
+
+def test_cuda_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(StudyError, match=r"compute\.device: no CUDA device here"):
+        choose(Compute(device="cuda", precision="auto"))
