@@ -24,7 +24,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` atomically: a reader, or a power cut, sees the old file or the new one, never half."""
+    """Replace ``path`` by ``data`` atomically: a reader, or a power cut, finds the old file or the new, never half."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -39,7 +39,9 @@ def write_bytes(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StudyError(f"cannot write: {error.strerror}", where=str(path), cure="free space or permissions") from error
+        raise StudyError(
+            f"cannot write: {error.strerror}", where=str(path), cure="free space or permissions"
+        ) from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -47,7 +49,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StudyError(f"cannot read: {error.strerror}", where=str(path), cure="run `dvc repro` to make it") from error
+        raise StudyError(
+            f"cannot read: {error.strerror}", where=str(path), cure="run `dvc repro` to make it"
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -161,8 +161,9 @@ def fid_of_T(rows: Sequence[Row], caption: str) -> Figure:
         chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
         all_T = sorted({row["T"] for row in chosen})
         means = [float(np.mean([row["fid"] for row in chosen if row["T"] == T])) for T in all_T]
-        style = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
-        axes.plot(all_T, means, color=colours[schedule], label=f"{schedule}, {sampler}", **style)
+        line, marker = _LINES.get(sampler, "-."), _MARKERS.get(sampler, "d")
+        label = f"{schedule}, {sampler}"
+        axes.plot(all_T, means, color=colours[schedule], linestyle=line, marker=marker, label=label)
     floor = float(np.mean([row["fid_floor"] for row in rows]))
     axes.axhline(floor, color="0.4", linewidth=1, label=f"floor: real images ({floor:.2f})")
     axes.set(yscale="log", ylabel="FID, lower is better", title="FID = f(T)")
@@ -187,7 +188,9 @@ def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
         chosen = [row for row in rows if row["sampler"] == sampler]
         for schedule in dict.fromkeys(row["schedule"] for row in chosen):
             points = [row for row in chosen if row["schedule"] == schedule]
-            axes.scatter([p["loss"] for p in points], [p["fid"] for p in points], color=colours[schedule], label=schedule)
+            axes.scatter(
+                [p["loss"] for p in points], [p["fid"] for p in points], color=colours[schedule], label=schedule
+            )
             for p in points:
                 axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
         axes.set(yscale="log", xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")

@@ -34,8 +34,11 @@ def _checked_pair(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 def _factor(x: Array) -> Array:
     """R with R^T R = covariance of x (n - 1 in the denominator), at most d rows."""
-    centred = (x - x.mean(0)) / np.sqrt(len(x) - 1)
-    return np.linalg.qr(centred, mode="r") if len(x) > x.shape[1] else centred
+    centred: Array = (x - x.mean(0)) / np.sqrt(len(x) - 1)
+    if len(x) <= x.shape[1]:
+        return centred
+    triangle: Array = np.asarray(np.linalg.qr(centred, mode="r"))
+    return triangle
 
 
 def frechet_distance(x: ArrayLike, y: ArrayLike) -> float:

@@ -48,7 +48,9 @@ def parse_idx(data: bytes, name: str, dimensions: int) -> Tensor:
     expected = header + int(np.prod(shape, dtype=object))  # object: a lying header cannot overflow
     if len(data) != expected:
         raise StudyError(
-            f"header states {expected} bytes, file has {len(data)}", where=name, cure="the file is damaged: fetch it again"
+            f"header states {expected} bytes, file has {len(data)}",
+            where=name,
+            cure="the file is damaged: fetch it again",
         )
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy())
 
@@ -67,7 +69,7 @@ def to_model(images: Tensor) -> Tensor:
 
 
 def to_uint8(x_0: Tensor) -> Tensor:
-    """float in [-1, 1] -> uint8 0..255: clamped, then rounded to the nearest; the inverse of ``to_model``.
+    """Float in [-1, 1] -> uint8 0..255: clamped, then rounded to the nearest; the inverse of ``to_model``.
 
     A diverged sample (NaN) would become an arbitrary digit-like byte silently, so it is refused.
     """

@@ -10,6 +10,7 @@ almost x_t, and copying it needs no convolution. g is learned from t alone, so t
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -135,7 +136,7 @@ class UNet(nn.Module):
         )
         self.stem = nn.Conv2d(a.patch**2, channels[0], 3, padding=1)
         self.encoder = nn.ModuleList(nn.ModuleList(Residual(c) for _ in range(a.blocks)) for c in channels)
-        pairs = list(zip(channels, channels[1:], strict=False))
+        pairs = list(pairwise(channels))
         self.down = nn.ModuleList(Down(fine, coarse, a.downsample) for fine, coarse in pairs)
         self.middle = nn.ModuleList(Residual(channels[-1]) for _ in range(a.middle_blocks))
         self.attention = Attention(channels[-1]) if a.attention else None
@@ -163,10 +164,10 @@ class UNet(nn.Module):
             x = block(x, embedding)
         x = x if self.attention is None else self.attention(x)
         for level in reversed(range(len(self.decoder))):
-            for merge, block in zip(self.merge[level], self.decoder[level], strict=True):  # type: ignore[arg-type]
+            for merge, block in zip(self.merge[level], self.decoder[level], strict=True):  # type: ignore[call-overload]
                 x = block(merge(torch.cat([x, skips.pop()], 1)), embedding)
             x = self.up[level - 1](x) if level else x
-        return copy + F.pixel_shuffle(self.head(F.silu(self.norm(x))), self.patch)
+        return copy + F.pixel_shuffle(self.head(F.silu(self.norm(x))), self.patch)  # type: ignore[no-any-return]
 
 
 def _zero_initialised(network: UNet) -> Iterator[nn.Module]:

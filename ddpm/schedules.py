@@ -37,7 +37,7 @@ def linear_ho(T: int, beta_min: float = 1e-4, beta_max: float = 0.02) -> Tensor:
 
 
 def sigmoid(T: int, beta_min: float = 1e-5, beta_max: float = 0.01) -> Tensor:
-    """The report's sigmoid schedule: beta = sigmoid(-10 .. 10) * (end - start), without ``+ start``, as in its listing."""
+    """The report's sigmoid schedule: beta = sigmoid(-10 .. 10) (end - start), without ``+ start``, as listed."""
     start, end = _scaled_line(T, beta_min, beta_max)
     return torch.sigmoid(torch.linspace(-10, 10, T, dtype=torch.float64)) * (end - start)
 
@@ -47,7 +47,7 @@ def _beta_from(alpha_bar: Tensor) -> Tensor:
 
 
 def cosine(T: int, s: float = 0.002, beta_floor: float = 1e-5, beta_ceiling: float = 0.9999) -> Tensor:
-    """The report's cosine schedule: Nichol & Dhariwal 2021, eq. 17, with s = 0.002 and beta clipped to [1e-5, 0.9999]."""
+    """The report's cosine schedule: Nichol & Dhariwal 2021, eq. 17, with s = 0.002, beta clipped to [1e-5, 0.9999]."""
     x = torch.linspace(0, T, T + 1, dtype=torch.float64)
     alpha_bar = torch.cos((x / T + s) / (1 + s) * math.pi * 0.5) ** 2
     return _beta_from(alpha_bar / alpha_bar[0]).clamp(beta_floor, beta_ceiling)
@@ -120,8 +120,10 @@ def make_schedule(name: str, T: int, **parameters: float) -> Schedule:
         raise StudyError("zero terminal SNR needs T of at least 2", where=where)
     try:
         beta = SCHEDULES[name](T, **parameters)
-        Schedule.from_beta(beta)
-        return Schedule.from_beta(zero_terminal_snr(beta) if rescale else beta)
+        plain = Schedule.from_beta(beta)
+        if plain.beta[-1] == 1:  # only the rescaling may end in pure noise
+            raise StudyError(f"beta at t = {T} is 1, outside [0, 1)", cure="raise T or lower beta_max")
+        return Schedule.from_beta(zero_terminal_snr(beta)) if rescale else plain
     except StudyError as error:
         raise StudyError(error.what, where=where, cure=error.cure) from None
 

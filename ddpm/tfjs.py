@@ -73,7 +73,9 @@ def _dequantise(data: bytes, entries: list[dict[str, Any]], arrays: Arrays) -> N
         if quantised["dtype"] != "uint8" or entry["dtype"] != "float32":
             raise StudyError(f"{entry['name']} is not uint8-quantised float32", where=_WHERE)
         values = np.frombuffer(data, np.uint8, count, offset).astype(np.float64)
-        arrays[entry["name"]] = (values * quantised["scale"] + quantised["min"]).astype(np.float32).reshape(entry["shape"])
+        arrays[entry["name"]] = (
+            (values * quantised["scale"] + quantised["min"]).astype(np.float32).reshape(entry["shape"])
+        )
         offset += count
     if offset != len(data):
         raise StudyError(f"the manifest describes {offset} bytes of weights, found {len(data)}", where=_WHERE)
@@ -84,7 +86,7 @@ def _numbered(stem: str, *suffixes: str) -> list[str]:
 
 
 def keras_order() -> list[str]:
-    """torchvision's names of Inception-v3's 94 convolutions, in the order in which Keras numbers them from 1."""
+    """Torchvision's names of Inception-v3's 94 convolutions, in the order in which Keras numbers them from 1."""
     double_3 = _numbered("branch3x3dbl", "1", "2", "3")
     a = ["branch1x1", *_numbered("branch5x5", "1", "2"), *double_3, "branch_pool"]
     c = ["branch1x1", *_numbered("branch7x7", *"123"), *_numbered("branch7x7dbl", *"12345"), "branch_pool"]

@@ -8,7 +8,6 @@ TRAIN_IMAGES = RAW / "train-images-idx3-ubyte"
 TEST_IMAGES = RAW / "t10k-images-idx3-ubyte"
 WEIGHTS = Path("data/weights/inception.safetensors")
 REFERENCE = Path("data/features/reference.safetensors")
-SCHEDULES = Path("data/schedules")
 METRICS = Path("metrics")
 FIGURES = METRICS / "figures"
 
@@ -27,7 +26,7 @@ class Cell:
     @property
     def table(self) -> Path:
         """beta_1 .. beta_T, float64."""
-        return SCHEDULES / self.schedule / f"{self.T}.npy"
+        return Path(f"data/schedules/{self.schedule}-{self.T}.npy")
 
     @property
     def model(self) -> Path:

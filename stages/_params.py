@@ -51,6 +51,7 @@ class Train(_Strict):
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)]
+    adam_beta_2: Fraction
     ema_decay: Fraction
 
 

@@ -24,7 +24,7 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Pin:
-    """A file that cannot be another: its name, its sha256 (a prefix where no more is published) and its largest size."""
+    """A file that cannot be another: name, sha256 (a prefix where no more is published) and largest size."""
 
     name: str
     sha256: str

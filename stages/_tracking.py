@@ -117,7 +117,10 @@ class _Publisher:
         """One run of one cell with all its samplers; False when it was there already."""
         files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log}
         for sampler in self.params.grid.sampler:
-            files |= {f"dvc.{sampler}.samples_md5": cell.samples(sampler), f"{sampler}.metrics_md5": cell.metrics(sampler)}
+            files |= {
+                f"dvc.{sampler}.samples_md5": cell.samples(sampler),
+                f"{sampler}.metrics_md5": cell.metrics(sampler),
+            }
         if not all(path.exists() for path in files.values()):
             return False  # not made yet: a later publish will find it
         hashes = {name: _md5(path) for name, path in files.items()}

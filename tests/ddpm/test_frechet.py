@@ -81,7 +81,9 @@ def test_parity_with_pytorch_fid() -> None:
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     x, y = features(400, 100, 0), features(300, 100, 1, 0.3)
-    assert frechet_distance(x, y) == pytest.approx(float(calculate_frechet_distance(*moments(x), *moments(y))), rel=1e-7)
+    assert frechet_distance(x, y) == pytest.approx(
+        float(calculate_frechet_distance(*moments(x), *moments(y))), rel=1e-7
+    )
 
 
 def test_parity_with_torch_fidelity() -> None:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ddpm import inception
 from ddpm.errors import StudyError
-from ddpm.inception import EXTRACTORS, BasicConv2d, InceptionV3, features, get_extractor, preprocess
+from ddpm.inception import EXTRACTORS, features, get_extractor, preprocess
+from ddpm.inception_network import BasicConv2d, InceptionV3
 
 State = dict[str, Tensor]
 
@@ -134,7 +135,9 @@ def test_features_do_not_depend_on_the_batch(state: State) -> None:
     one = torch.cat(list(features(net, extractor, digits, batch_size=1)))
     assert one.shape == (5, 768)
     assert one.dtype == torch.float32
-    torch.testing.assert_close(torch.cat(list(features(net, extractor, digits, batch_size=3))), one, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        torch.cat(list(features(net, extractor, digits, batch_size=3))), one, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", list(EXTRACTORS))

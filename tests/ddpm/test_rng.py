@@ -23,7 +23,7 @@ def test_every_part_of_the_name_counts() -> None:
 
 def test_golden_values() -> None:
     # committed results depend on these: a change here changes every cell of the study
-    assert stream(0, "order", 1).initial_seed() == 8142208653372246157
+    assert stream(0, "order", 1).initial_seed() == 1332101017241992705
 
 
 @given(first=st.integers(0, 200), count=st.integers(0, 150))

@@ -85,7 +85,9 @@ def test_step_parity_with_diffusers_ddpm(schedule: str, clip: bool) -> None:
     sampler = SAMPLERS["clipped" if clip else "ancestral"]
     draw = noise(4, *shape)
     x = draw(0)
-    for k, (t, (_, mine)) in enumerate(zip(range(T, 0, -1), reverse(sine_network, ours, sampler, T, draw), strict=True), 1):
+    for k, (t, (_, mine)) in enumerate(
+        zip(range(T, 0, -1), reverse(sine_network, ours, sampler, T, draw), strict=True), 1
+    ):
         eps = sine_network(x, torch.full((4,), t))
         mean = theirs.step(eps, t - 1, x, generator=torch.Generator().manual_seed(0)).prev_sample
         if t > 1:  # take their noise out and ours in

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ddpm import inception, tfjs
 from ddpm.errors import StudyError
+from ddpm.inception_network import InceptionV3
 
 
 def minified(value: object) -> str:
@@ -72,7 +73,11 @@ def test_object_literals_survive_minification(value: object) -> None:
     text = json.dumps({"k": value}, separators=(",", ":"))
     # keys alone are rewritten, so that strings keep whatever they hold
     assert tfjs.parse_object(text + "}]rest") == {"k": value}
-    assert tfjs.parse_object("{a:!0,b:[!1,.5,-.25],c:'x'}".replace("'", '"')) == {"a": True, "b": [False, 0.5, -0.25], "c": "x"}
+    assert tfjs.parse_object("{a:!0,b:[!1,.5,-.25],c:'x'}".replace("'", '"')) == {
+        "a": True,
+        "b": [False, 0.5, -0.25],
+        "c": "x",
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,13 +103,13 @@ def test_damage_is_one_line(damage) -> None:  # type: ignore[no-untyped-def]
 
 def test_order_names_every_convolution_once() -> None:
     order = tfjs.keras_order()
-    convolutions = {n.removesuffix(".conv.weight") for n in inception.InceptionV3("keras", 2048).state_dict() if ".conv." in n}
+    convolutions = {n.removesuffix(".conv.weight") for n in InceptionV3("keras", 2048).state_dict() if ".conv." in n}
     assert len(order) == len(set(order)) == 94
     assert set(order) == convolutions
 
 
 def test_state_dict_fits_the_network() -> None:
-    net = inception.InceptionV3("keras", 2048)
+    net = InceptionV3("keras", 2048)
     shapes = net.state_dict()
     arrays = {}
     for i, name in enumerate(tfjs.keras_order(), 1):
@@ -113,7 +118,9 @@ def test_state_dict_fits_the_network() -> None:
         for part in ("beta", "moving_mean", "moving_variance"):
             arrays[f"batch_normalization_{i}/{part}"] = np.full(out, i, np.float32)
     state = tfjs.to_torchvision(arrays)
-    inception.build(inception.get_extractor("inception-nsfwjs-2048"), {k: torch.from_numpy(v) for k, v in state.items()})
+    inception.build(
+        inception.get_extractor("inception-nsfwjs-2048"), {k: torch.from_numpy(v) for k, v in state.items()}
+    )
     assert float(state["Mixed_7c.branch_pool.bn.bias"][0]) == 94
     with pytest.raises(StudyError, match="is missing"):
         tfjs.to_torchvision({k: v for k, v in arrays.items() if k != "conv2d_50/kernel"})

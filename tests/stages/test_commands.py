@@ -12,8 +12,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ddpm import artifacts, inception
+from ddpm import artifacts
 from ddpm.errors import StudyError
+from ddpm.inception_network import InceptionV3
 from stages import aggregate, embed, fid, publish, reference, sample, schedule, train
 from stages._cells import REFERENCE, WEIGHTS, Cell
 from tests.conftest import ROOT, edit_params
@@ -32,7 +33,7 @@ def run(module: ModuleType, *arguments: str) -> None:
 @pytest.fixture(scope="session")
 def random_weights() -> artifacts.Arrays:
     """An Inception-v3 that nobody trained: enough to see that the stages hang together."""
-    net = inception.InceptionV3("keras", 768)
+    net = InceptionV3("keras", 768)
     generator = torch.Generator().manual_seed(0)
     state = {}
     for name, tensor in net.state_dict().items():
@@ -44,7 +45,7 @@ def random_weights() -> artifacts.Arrays:
 
 def whole_cell(weights: artifacts.Arrays) -> None:
     artifacts.write_tensors(WEIGHTS, weights, {"weights": "nsfwjs"})
-    run(schedule, "--schedule", "linear")
+    run(schedule, "--schedule", "linear", "--T", "20")
     run(reference)
     run(train, *AXES)
     run(sample, *AXES, *SAMPLER)
@@ -72,8 +73,7 @@ def test_a_cell_from_table_to_metric(tiny_study: Path, random_weights: artifacts
     assert found["fid"] > found["fid_floor"] > 0
     assert (found["samples"], found["reference_images"], found["fid_floor_blocks"]) == (6, 12, 2)
     assert found["extractor"] == "inception-nsfwjs-768"
-    audits = artifacts.read_json(Path("metrics/schedules/linear.json"))
-    assert set(audits) == {"20", "30"}
+    assert artifacts.read_json(Path("metrics/schedules/linear-20.json"))["beta_T"] == pytest.approx(0.5)
 
     first = hashes(tiny_study)
     whole_cell(random_weights)
@@ -103,8 +103,8 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
     artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
     run(reference)
     for name in ("linear", "cosine"):
-        run(schedule, "--schedule", name)
         for T in ("20", "30"):
+            run(schedule, "--schedule", name, "--T", T)
             axes = ["--schedule", name, "--T", T, "--seed", "0"]
             run(train, *axes)
             for sampler in ("ancestral", "clipped"):
@@ -191,10 +191,15 @@ def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weigh
 
 
 REFUSALS: list[tuple[ModuleType, list[str], dict[str, dict[str, object]], str]] = [
-    (schedule, ["--schedule", "linar"], {}, "no group schedules.linar"),
-    (schedule, ["--schedule", "linear"], {"grid": {"T": [10]}}, "beta at t = 10 is 1"),
-    (schedule, ["--schedule", "linear"], {"schedules": {"linear": {"bta": 1.0}}}, "unknown parameter 'bta'"),
-    (train, AXES, {}, "data/schedules/linear/20.npy: cannot read"),
+    (schedule, ["--schedule", "linar", "--T", "20"], {}, "no group schedules.linar"),
+    (schedule, ["--schedule", "linear", "--T", "10"], {}, "beta at t = 10 is 1"),
+    (
+        schedule,
+        ["--schedule", "linear", "--T", "20"],
+        {"schedules": {"linear": {"bta": 1.0}}},
+        "unknown parameter 'bta'",
+    ),
+    (train, AXES, {}, "data/schedules/linear-20.npy: cannot read"),
     (sample, [*AXES, *SAMPLER], {}, "cannot read"),
     (sample, [*AXES, "--sampler", "euler"], {}, "there is no sampler 'euler'"),
     (fid, [*AXES, *SAMPLER], {}, "reference.safetensors: cannot read"),
@@ -220,7 +225,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 
 def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
-    run(schedule, "--schedule", "linear")
+    run(schedule, "--schedule", "linear", "--T", "20")
     edit_params(tiny_study, train={"learning_rate": 1e30})
     with pytest.raises(StudyError, match=r"train linear-20-0, learning rate 1e\+30: the loss is \w+ at step \d"):
         run(train, *AXES)
@@ -228,7 +233,7 @@ def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
 
 
 def test_damaged_model_is_refused(tiny_study: Path) -> None:
-    run(schedule, "--schedule", "linear")
+    run(schedule, "--schedule", "linear", "--T", "20")
     run(train, *AXES)
     tensors, metadata = artifacts.read_tensors(CELL.model)
     artifacts.write_tensors(CELL.model, tensors | {"head.weight": np.zeros(3, np.float32)}, metadata)
@@ -240,7 +245,7 @@ def test_process_prints_one_line_and_exits_1(tiny_study: Path) -> None:
     command = [sys.executable, "-m", "stages.train", *AXES]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"})
     assert done.returncode == 1
-    assert re.fullmatch(r"error: data/schedules/linear/20\.npy: cannot read: .*\n", done.stderr)
+    assert re.fullmatch(r"error: data/schedules/linear-20\.npy: cannot read: .*\n", done.stderr)
 
 
 @pytest.mark.parametrize("module", [aggregate, embed, fid, publish, reference, sample, schedule, train])
@@ -257,4 +262,3 @@ def test_progress_is_plain_lines_when_not_a_terminal(tiny_study: Path, capfd: py
         advance(4)
         advance(6)
     assert re.fullmatch(r"train x: 10/10 images, [\d,]+/s\n", capfd.readouterr().err)
-

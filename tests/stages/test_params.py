@@ -71,7 +71,10 @@ BASE = yaml.safe_load((ROOT / "params.yaml").read_text())
         ({"sample": {**BASE["sample"], "images": 0}}, "sample.images"),
         ({"grid": {**BASE["grid"], "T": []}}, "grid.T: List should have at least 1 item"),
         ({"grid": {**BASE["grid"], "T": [0]}}, "grid.T.0"),
-        ({"compute": {"device": "tpu", "precision": "auto"}}, "compute.device: Input should be 'auto', 'cpu' or 'cuda'"),
+        (
+            {"compute": {"device": "tpu", "precision": "auto"}},
+            "compute.device: Input should be 'auto', 'cpu' or 'cuda'",
+        ),
         ({"network": {**BASE["network"], "channels": "wide"}}, "network.channels"),
     ],
 )

