@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PATH := $(BIN):$(PATH)
+# cells at a time: one a core, each on one thread, so that results do not depend on how many cores there are;
+# one after another where a GPU does the work
+JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 # a stage must import this checkout, or DVC's temporary copy of it, never something else
 unexport PYTHONPATH
 
@@ -14,6 +17,9 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
 
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
+	dvc repro --quiet reference schedule
+	dvc repro --dry | python -m stages.pending | \
+	  OMP_NUM_THREADS=1 xargs -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 	dvc repro
 	python -m stages.publish
 
