@@ -19,7 +19,7 @@ help:  ## this list
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
 	dvc repro --quiet reference schedule
 	dvc repro --dry | python -m stages.pending | \
-	  OMP_NUM_THREADS=1 xargs -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
+	  OMP_NUM_THREADS=1 xargs -r -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 	dvc repro
 	python -m stages.publish
 

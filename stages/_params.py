@@ -1,5 +1,6 @@
 """params.yaml -> typed, validated parameters. Unknown keys are errors: a misspelt parameter must not be ignored."""
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ddpm.errors import StudyError
+from stages._cells import Cell
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -24,6 +26,10 @@ class Grid(_Strict):
     T: Annotated[list[Positive], Field(min_length=1)]
     seed: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     sampler: Annotated[list[str], Field(min_length=1)]
+
+    def cells(self) -> list[Cell]:
+        """The cells in the order of the axes; the sampler is not an axis of a cell."""
+        return [Cell(schedule, T, seed) for schedule, T, seed in product(self.schedule, self.T, self.seed)]
 
 
 class Compute(_Strict):

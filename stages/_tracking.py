@@ -17,6 +17,7 @@ from ddpm import artifacts, figures
 from ddpm.errors import StudyError
 from stages import _params
 from stages._cells import FIGURES, METRICS, Cell
+from stages._logs import epoch_losses
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
@@ -143,10 +144,7 @@ class _Publisher:
     def _cell_points(self, cell: Cell) -> list[tuple[str, float, int]]:
         log = artifacts.read_json_lines(cell.log)
         points = [("loss", record["loss"], record["step"]) for record in log]
-        for epoch in range(1, log[-1]["epoch"] + 1):
-            part = [record for record in log if record["epoch"] == epoch]
-            images = sum(record["images"] for record in part)
-            points.append(("epoch_loss", sum(r["loss"] * r["images"] for r in part) / images, epoch))
+        points += [("epoch_loss", loss, epoch) for epoch, loss in enumerate(epoch_losses(log), start=1)]
         for sampler in self.params.grid.sampler:
             measured = artifacts.read_json(cell.metrics(sampler))
             points += [(f"{key}.{sampler}", v, 0) for key, v in measured.items() if isinstance(v, int | float)]
@@ -179,8 +177,7 @@ def publish(params: _params.Params) -> tuple[int, int]:
             experiment = found.experiment_id if found else client.create_experiment(name, location)
             publisher = _Publisher(client, experiment, params)
             parent = publisher.send_study()
-            grid = params.grid
-            cells = [Cell(s, T, seed) for s in grid.schedule for T in grid.T for seed in grid.seed]
+            grid, cells = params.grid, params.grid.cells()
             sent = sum(publisher.send_cell(cell, parent) for cell in cells)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -1,6 +1,7 @@
 """All cells of the grid -> FID = f(T) as a table, a summary and figures; then MLflow is brought level."""
 
 import io
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 import torch
 import typer
 from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
 
 from ddpm import artifacts, figures, rng
 from ddpm.diffusion import Schedule, q_sample
@@ -18,6 +21,7 @@ from ddpm.schedules import make_schedule
 from stages import _params, _tracking
 from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
 from stages._cli import command_line
+from stages._logs import epoch_losses
 
 app = typer.Typer(add_completion=False)
 
@@ -27,28 +31,18 @@ FORWARD_IMAGES = 500  # enough pixels for a smooth histogram
 Row = dict[str, Any]
 
 
-def grid_cells(grid: _params.Grid) -> list[Cell]:
-    """The cells that params.yaml names, in its order; files of other cells are never looked at."""
-    return [Cell(schedule, T, seed) for schedule, T, seed in product(grid.schedule, grid.T, grid.seed)]
-
-
-def epoch_losses(cell: Cell) -> list[Row]:
-    """Mean training loss of every epoch, each image weighing the same."""
-    log = artifacts.read_json_lines(cell.log)
-    rows = []
-    for epoch in range(1, log[-1]["epoch"] + 1):
-        steps = [step for step in log if step["epoch"] == epoch]
-        images = sum(step["images"] for step in steps)
-        loss = sum(step["loss"] * step["images"] for step in steps) / images
-        rows.append({"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "epoch": epoch, "loss": loss})
-    return rows
+def loss_rows(cell: Cell) -> list[Row]:
+    """One row an epoch: its mean training loss."""
+    axes = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed}
+    means = epoch_losses(artifacts.read_json_lines(cell.log))
+    return [axes | {"epoch": epoch, "loss": loss} for epoch, loss in enumerate(means, start=1)]
 
 
 def collect(grid: _params.Grid, losses: list[Row]) -> list[Row]:
     """One row a cell and sampler; StudyError when two rows were measured in different ways."""
     last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
     rows = []
-    for cell, sampler in product(grid_cells(grid), grid.sampler):
+    for cell, sampler in product(grid.cells(), grid.sampler):
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
         loss = last[cell.schedule, cell.T, cell.seed]
         rows.append(key | {"loss": loss} | artifacts.read_json(cell.metrics(sampler)))
@@ -128,6 +122,19 @@ def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[st
     return drawn
 
 
+def print_table(summary: dict[str, Any], grid: _params.Grid, foot: str) -> None:
+    """FID of every cell on stdout, a row a schedule and sampler, a column a T."""
+    floor = summary["measured_with"]["fid_floor"]
+    table = Table(title=f"FID = f(T); real images in the samples' place score {floor:.2f}", caption=foot)
+    table.add_column("schedule, sampler")
+    for T in grid.T:
+        table.add_column(f"T = {T}", justify="right")
+    for schedule, sampler in product(grid.schedule, grid.sampler):
+        fids = summary["fid"][sampler][schedule]
+        table.add_row(f"{schedule}, {sampler}", *(f"{fids[str(T)]:.2f}" for T in grid.T))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a PNG without the date and version that matplotlib would put in: equal figures, equal bytes."""
     buffer = io.BytesIO()
@@ -138,13 +145,15 @@ def save_figure(path: Path, figure: Figure) -> None:
 @app.command(help=__doc__)
 def main() -> None:
     params = _params.load()
-    losses = [row for cell in grid_cells(params.grid) for row in epoch_losses(cell)]
+    losses = [row for cell in params.grid.cells() for row in loss_rows(cell)]
     rows = collect(params.grid, losses)
     artifacts.write_csv(METRICS / "fid_of_T.csv", rows)
     artifacts.write_csv(METRICS / "loss.csv", losses)
-    artifacts.write_json(METRICS / "summary.json", summarise(rows))
+    summary = summarise(rows)
+    artifacts.write_json(METRICS / "summary.json", summary)
     for name, figure in _draw(params, rows, losses).items():
         save_figure(FIGURES / f"{name}.png", figure)
+    print_table(summary, params.grid, caption(rows[0]))
     _tracking.publish_or_warn(params)
 
 

@@ -10,7 +10,6 @@ import sys
 import typer
 
 from stages import _params
-from stages._cells import Cell
 from stages._cli import command_line
 
 app = typer.Typer(add_completion=False)
@@ -20,9 +19,7 @@ def targets(grid: _params.Grid, dry_run: str) -> list[list[str]]:
     """The stages of every cell that the dry run would run, in the order they depend on each other."""
     left = set(re.findall(r"Running stage '([^']+)'", dry_run))
     found = []
-    for cell in sorted(
-        (Cell(s, T, seed) for s in grid.schedule for T in grid.T for seed in grid.seed), key=lambda c: -c.T
-    ):
+    for cell in sorted(grid.cells(), key=lambda cell: -cell.T):
         chain = [f"train@{cell}"]
         chain += [f"{stage}@{cell}-{sampler}" for sampler in grid.sampler for stage in ("sample", "embed", "fid")]
         found.append([target for target in chain if target in left])

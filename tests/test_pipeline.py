@@ -1,4 +1,4 @@
-"""DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when something changes.
+"""DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes.
 
 A stand-in for ``python`` is put first on the PATH. It answers ``python -m stages.X --schedule ...`` by noting that X ran
 and writing the stage's outputs as a hash of its dependencies, so the dependency graph is DVC's own and dvc.yaml's own.
@@ -59,7 +59,8 @@ elif stage == "train":
 elif stage == "sample":
     put(f"data/samples/{{cell}}-{{sampler}}.npy", get(f"data/models/{{cell}}.safetensors"), group("sample"))
 elif stage == "embed":
-    put(f"data/features/{{cell}}-{{sampler}}.safetensors", get(f"data/samples/{{cell}}-{{sampler}}.npy"), group("extractor"))
+    samples = get(f"data/samples/{{cell}}-{{sampler}}.npy")
+    put(f"data/features/{{cell}}-{{sampler}}.safetensors", samples, group("extractor"))
 elif stage == "fid":
     text = get(f"data/features/{{cell}}-{{sampler}}.safetensors") + get("data/features/reference.safetensors")
     value = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
@@ -175,6 +176,25 @@ def study(finished: Path, tmp_path: Path) -> Study:
     """A fresh copy of the finished study, its cache included."""
     shutil.copytree(finished / "study", tmp_path / "study", symlinks=True)
     return Study(tmp_path / "study", tmp_path)
+
+
+def test_cells_in_parallel_leave_only_the_rest_to_repro(study: Study) -> None:
+    """The way of `make study`: all that a changed recipe makes stale, two cells at a time."""
+    study.edit("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002")
+    dry = study.call("dvc", "repro", "--dry")
+    pending = subprocess.run(
+        [sys.executable, "-m", "stages.pending"], cwd=study.root, input=dry, capture_output=True, text=True, check=True
+    ).stdout
+    assert len(pending.splitlines()) == 6
+    study.ran_file.write_text("")
+    subprocess.run(
+        ["xargs", "-P", "2", "-L", "1", "dvc", "--wait-for-lock", "repro", "--single-item"],
+        cwd=study.root, env=study.env, input=pending, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Counter(line.split()[0] for line in study.ran()) == {
+        k: v for k, v in counts(6, 12).items() if k != "aggregate"
+    }
+    assert study.dvc("repro") == {"aggregate": 1}
 
 
 def test_nothing_changed_nothing_runs(study: Study) -> None:

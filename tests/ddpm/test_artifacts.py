@@ -11,7 +11,7 @@ import pytest
 from ddpm import artifacts
 from ddpm.errors import StudyError
 
-TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.zeros(2, np.int64)}
+TENSORS: artifacts.Arrays = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.zeros(2, np.int64)}
 META = {"z": "1", "a": "two", "m": "3", "k": "4"}
 
 

@@ -15,7 +15,7 @@ def features(n: int, d: int, seed: int, shift: float = 0.0) -> NDArray[np.float6
     """Correlated, skewed and non-negative, as Inception's are."""
     rng = np.random.default_rng(seed)
     mixed = rng.normal(size=(n, d)) @ np.random.default_rng(99).normal(size=(d, d)) / np.sqrt(d)
-    return np.maximum(mixed + shift, 0)
+    return np.asarray(np.maximum(mixed + shift, 0))
 
 
 def moments(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,5 +1,6 @@
 """IDX parsing and the pixel scale."""
 
+import contextlib
 import struct
 
 import numpy as np
@@ -57,10 +58,8 @@ def test_refuses(data: bytes, says: str) -> None:
 
 @given(st.binary(max_size=200), st.integers(1, 3))
 def test_any_bytes_parse_or_are_refused(data: bytes, dimensions: int) -> None:
-    try:
-        parse_idx(data, "x", dimensions)
-    except StudyError as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(StudyError):  # and no other error
+        assert parse_idx(data, "x", dimensions).dim() == dimensions
 
 
 def test_scale_is_exact_at_the_ends_and_inverts() -> None:

@@ -8,7 +8,7 @@ from ddpm.rng import image_noise, stream
 
 
 def draw(generator: torch.Generator) -> list[float]:
-    return torch.rand(4, generator=generator).tolist()  # type: ignore[no-any-return]
+    return torch.rand(4, generator=generator).tolist()
 
 
 def test_same_name_same_numbers() -> None:
@@ -17,8 +17,15 @@ def test_same_name_same_numbers() -> None:
 
 
 def test_every_part_of_the_name_counts() -> None:
-    names = [(0, "a"), (1, "a"), (0, "b"), (0, "a", 0), (0, "a", 1), (0, "a", "0")]
-    assert len({tuple(draw(stream(*name))) for name in names}) == len(names)
+    names: list[tuple[int, *tuple[str | int, ...]]] = [
+        (0, "a"),
+        (1, "a"),
+        (0, "b"),
+        (0, "a", 0),
+        (0, "a", 1),
+        (0, "a", "0"),
+    ]
+    assert len({tuple(draw(stream(seed, *purpose))) for seed, *purpose in names}) == len(names)
 
 
 def test_golden_values() -> None:

@@ -1,7 +1,7 @@
 """Samplers: parity with diffusers step by step, and an ideal denoiser whose samples have known moments."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -20,10 +20,10 @@ def noise(count: int, *shape: int) -> Callable[[int], Tensor]:
     return lambda k: rng.image_noise(0, "test", k, first=0, count=count, shape=shape)
 
 
-def last(steps: object) -> Tensor:
-    *_, (t, x) = steps  # type: ignore[misc]
+def last(steps: Iterator[tuple[int, Tensor]]) -> Tensor:
+    *_, (t, x) = list(steps)
     assert t == 0
-    return x  # type: ignore[no-any-return]
+    return x
 
 
 @given(T=st.integers(1, 3000), data=st.data())

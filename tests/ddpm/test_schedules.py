@@ -20,13 +20,13 @@ def listing(name: str, T: int) -> np.ndarray:
     s, beta_min, beta_max = 0.002, 1e-5, 0.01
     start, end = (beta_min * 1000) / T, (beta_max * 1000) / T
     if name == "linear":
-        return np.linspace(start, end, T)
+        return np.asarray(np.linspace(start, end, T))
     if name == "sigmoid":
-        return 1 / (1 + np.exp(-np.linspace(-10, 10, T))) * (end - start)
+        return np.asarray(1 / (1 + np.exp(-np.linspace(-10, 10, T))) * (end - start))
     x = np.linspace(0, T, T + 1)
     alphas_cumprod = np.cos(((x / T) + s) / (1 + s) * np.pi * 0.5) ** 2
     alphas_cumprod = alphas_cumprod / alphas_cumprod[0]
-    return np.clip(1 - (alphas_cumprod[1:] / alphas_cumprod[:-1]), 0.00001, 0.9999)
+    return np.asarray(np.clip(1 - (alphas_cumprod[1:] / alphas_cumprod[:-1]), 0.00001, 0.9999))
 
 
 @pytest.mark.parametrize("T", [37, 50, 100, 200, 400, 800, 4000])
@@ -73,7 +73,10 @@ def test_audit_prior_kl_is_the_mean_over_images() -> None:
 def test_jabri_is_chens_formula() -> None:
     # Chen 2023, algorithm 1, sigmoid schedule with start -3, end 3, tau 1
     t = np.linspace(0, 1, 11)
-    logistic = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731  # the formula reads better so
+
+    def logistic(x: np.ndarray | float) -> np.ndarray:
+        return np.asarray(1 / (1 + np.exp(-x)))
+
     gamma = (logistic(3) - logistic(t * 6 - 3)) / (logistic(3) - logistic(-3))
     np.testing.assert_allclose(
         make_schedule("sigmoid-jabri", 10).alpha_bar.numpy(), np.clip(gamma, 1e-9, 1), atol=1e-12

@@ -33,7 +33,12 @@ def test_steps_cover_every_epoch_once() -> None:
 
 def test_every_image_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
-    monkeypatch.setattr("ddpm.training.to_model", lambda images: seen.append(images) or images.float() / 127.5 - 1)
+
+    def spy(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images)
+        return images.float() / 127.5 - 1
+
+    monkeypatch.setattr("ddpm.training.to_model", spy)
     list(start(epochs=1))
     found = torch.cat(seen).flatten(1).double().sum(1).sort().values
     assert torch.equal(found, IMAGES.flatten(1).double().sum(1).sort().values)

@@ -64,7 +64,8 @@ def test_a_cell_from_table_to_metric(tiny_study: Path, random_weights: artifacts
     log = artifacts.read_json_lines(CELL.log)
     assert [(r["epoch"], r["step"], r["images"]) for r in log] == [(1, 1, 32), (1, 2, 16), (2, 3, 32), (2, 4, 16)]
     images = artifacts.read_npy(CELL.samples("ancestral"))
-    assert (images.shape, images.dtype) == ((6, 28, 28), np.uint8)
+    assert images.shape == (6, 28, 28)
+    assert images.dtype == np.dtype(np.uint8)
     features, identity = artifacts.read_tensors(CELL.features("ancestral"))
     assert features["samples"].shape == (6, 768)
     assert identity["name"] == "inception-nsfwjs-768"
@@ -119,7 +120,9 @@ FIGURES = {"alpha_bar", "forward", "loss", "fid_of_T", "loss_against_fid", "samp
 def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
-    run(aggregate)
+    printed = CliRunner().invoke(aggregate.app, []).stdout
+    assert "cosine, clipped" in printed
+    assert "T = 30" in printed
     rows = Path("metrics/fid_of_T.csv").read_text().splitlines()
     assert len(rows) == 1 + 8
     assert rows[0].startswith("schedule,T,seed,sampler,loss,extractor,fid")
