@@ -27,7 +27,7 @@ smoke: $(VENV)/.installed  ## four tiny cells on real data in a temporary copy, 
 	dvc exp run --temp --name smoke --force -S preset=smoke
 
 test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
-	python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
 	ruff check .

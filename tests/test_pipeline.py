@@ -1,7 +1,7 @@
 """DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes.
 
-A stand-in for ``python`` is put first on the PATH. It answers ``python -m stages.X --schedule ...`` by noting that X ran
-and writing the stage's outputs as a hash of its dependencies, so the dependency graph is DVC's own and dvc.yaml's own.
+A stand-in for ``python`` is put first on the PATH. It answers ``python -m stages.X --schedule ...`` by noting that X
+ran and writing the stage's outputs as a hash of its dependencies: the dependency graph is DVC's own and dvc.yaml's own.
 """
 
 import os
