@@ -1,7 +1,7 @@
-"""What `dvc repro --dry` says is left to do (on stdin) -> DVC targets, a line a cell, longest first, for `xargs -P`.
+"""What `dvc repro --dry --keep-going` says is left to do (on stdin) -> DVC targets, a line a cell, longest first.
 
-Cells do not depend on each other, and on a CPU two cells on one core each are a quarter faster than one cell on two.
-Example: `dvc repro --dry | python -m stages.pending | xargs -P 4 -L 1 dvc --wait-for-lock repro --single-item`.
+Cells do not depend on each other, and on a CPU two cells on one core each are a quarter faster than one cell on two:
+each line is for one `dvc repro --single-item` under `xargs -P`. `make study` does so.
 """
 
 import re
@@ -10,26 +10,36 @@ import sys
 import typer
 
 from stages import _params
+from stages._cells import Cell
 from stages._cli import command_line
 
 app = typer.Typer(add_completion=False)
 
 
-def targets(grid: _params.Grid, dry_run: str) -> list[list[str]]:
-    """The stages of every cell that the dry run would run, in the order they depend on each other."""
+def chain(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
+    """The stages of one cell from the first that is left on, in the order of dependence.
+
+    A dry run cannot look past an output that does not exist yet, so what follows a stage that is left is left as well.
+    """
+    targets = [f"train@{cell}"] if f"train@{cell}" in left else []
+    for sampler in samplers:
+        steps = [f"{stage}@{cell}-{sampler}" for stage in ("sample", "embed", "fid")]
+        first = 0 if targets[:1] == [f"train@{cell}"] else next((i for i, s in enumerate(steps) if s in left), 3)
+        targets += steps[first:]
+    return targets
+
+
+def pending(grid: _params.Grid, dry_run: str) -> list[list[str]]:
+    """The work of every cell that has any, the cells with most steps first, so that the last ones are short."""
     left = set(re.findall(r"Running stage '([^']+)'", dry_run))
-    found = []
-    for cell in sorted(grid.cells(), key=lambda cell: -cell.T):
-        chain = [f"train@{cell}"]
-        chain += [f"{stage}@{cell}-{sampler}" for sampler in grid.sampler for stage in ("sample", "embed", "fid")]
-        found.append([target for target in chain if target in left])
-    return [chain for chain in found if chain]
+    chains = [chain(cell, grid.sampler, left) for cell in sorted(grid.cells(), key=lambda cell: -cell.T)]
+    return [targets for targets in chains if targets]
 
 
 @app.command(help=__doc__)
 def main() -> None:
-    for chain in targets(_params.load().grid, sys.stdin.read()):
-        print(*chain)
+    for targets in pending(_params.load().grid, sys.stdin.read()):
+        print(*targets)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From a dry run to the work of every cell."""
 
 from stages._params import Grid
-from stages.pending import targets
+from stages.pending import pending
 
 GRID = Grid(schedule=["linear", "linear-ho"], T=[50, 800], seed=[0], sampler=["ancestral", "clipped"])
 
@@ -12,14 +12,16 @@ def dry(*names: str) -> str:
 
 def test_nothing_left() -> None:
     assert (
-        targets(GRID, "Stage 'train@linear-50-0' didn't change, skipping\nData and pipelines are up to date.\n") == []
+        pending(GRID, "Stage 'train@linear-50-0' didn't change, skipping\nData and pipelines are up to date.\n") == []
     )
 
 
-def test_a_line_a_cell_in_order_of_dependence_longest_first() -> None:
-    text = dry("fid@linear-50-0-clipped", "sample@linear-50-0-clipped", "embed@linear-50-0-clipped", "aggregate")
-    text += dry("train@linear-ho-800-0", "sample@linear-ho-800-0-ancestral", "train@cosine-800-0")
-    assert targets(GRID, text) == [
-        ["train@linear-ho-800-0", "sample@linear-ho-800-0-ancestral"],
-        ["sample@linear-50-0-clipped", "embed@linear-50-0-clipped", "fid@linear-50-0-clipped"],
+def test_all_that_follows_what_is_left_longest_cell_first() -> None:
+    text = dry("embed@linear-50-0-clipped", "aggregate", "train@linear-ho-800-0", "train@cosine-800-0")
+    assert pending(GRID, text) == [
+        [
+            "train@linear-ho-800-0",
+            *(f"{stage}@linear-ho-800-0-{m}" for m in ("ancestral", "clipped") for stage in ("sample", "embed", "fid")),
+        ],
+        ["embed@linear-50-0-clipped", "fid@linear-50-0-clipped"],
     ]
