@@ -109,7 +109,7 @@ def test_keras_pools_as_fid_does_but_for_the_last_block(state: State, images: Te
     by = {}
     for flavour in ("keras", "fid2015", "torchvision"):
         for dimensions in (768, 2048):
-            extractor = inception.Extractor("test", "test", flavour, dimensions, 299, "unit")  # type: ignore[arg-type]
+            extractor = inception.Extractor("test", "test", flavour, dimensions, 299, "unit")
             with torch.inference_mode():
                 by[flavour, dimensions] = inception.build(extractor, state)(x)
     assert torch.equal(by["keras", 768], by["fid2015", 768])
