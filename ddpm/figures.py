@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
@@ -30,6 +31,14 @@ def _log2_axis(axes: Axes, values: Sequence[int]) -> None:
     axes.set_xticks(ticks, [str(value) for value in ticks])
     axes.minorticks_off()
     axes.set_xlabel("T, diffusion steps")
+
+
+def _plain_log_axis(axes: Axes) -> None:
+    """A logarithmic y axis whose ticks are plain numbers: most figures span less than two decades."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def alpha_bar_curves(tables: Mapping[str, Mapping[int, NDArray[np.float64]]]) -> Figure:
@@ -98,7 +107,8 @@ def loss_curves(rows: Sequence[Row]) -> Figure:
                 curve = [row for row in rows if (row["schedule"], row["T"], row["seed"]) == key]
                 label = f"T = {T}" if seed == seeds[0] else None
                 axes.plot([r["epoch"] for r in curve], [r["loss"] for r in curve], "o-", color=shade, label=label)
-        axes.set(title=schedule, xlabel="epoch", yscale="log")
+        axes.set(title=schedule, xlabel="epoch")
+        _plain_log_axis(axes)
     panels[0].set_ylabel(r"training loss, mean of $(\epsilon - \epsilon_\theta)^2$")
     panels[-1].legend()
     return figure
@@ -166,7 +176,8 @@ def fid_of_T(rows: Sequence[Row], caption: str) -> Figure:
         axes.plot(all_T, means, color=colours[schedule], linestyle=line, marker=marker, label=label)
     floor = float(np.mean([row["fid_floor"] for row in rows]))
     axes.axhline(floor, color="0.4", linewidth=1, label=f"floor: real images ({floor:.2f})")
-    axes.set(yscale="log", ylabel="FID, lower is better", title="FID = f(T)")
+    axes.set(ylabel="FID, lower is better", title="FID = f(T)")
+    _plain_log_axis(axes)
     _log2_axis(axes, [row["T"] for row in rows])
     axes.legend(fontsize=8)
     figure.supxlabel(caption, fontsize=7)
@@ -193,7 +204,8 @@ def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
             )
             for p in points:
                 axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
-        axes.set(yscale="log", xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
+        axes.set(xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
+        _plain_log_axis(axes)
         axes.legend()
     figure.supxlabel(caption, fontsize=7)
     return figure
