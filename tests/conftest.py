@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "study", deadline=None, derandomize=True
+)  # a busy machine fails no law; every run is the same
+settings.load_profile("study")
 
 
 @pytest.fixture(autouse=True)
