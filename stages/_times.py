@@ -2,15 +2,26 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 TIMES = Path(".work/times.jsonl")
 
 
 def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
-    """Append one line; under DVC_ROOT, because `dvc exp run --temp` runs in a folder that is thrown away."""
+    """Append one line; under DVC_ROOT, because `dvc exp run --temp` runs in a folder that is thrown away.
+
+    With the largest memory of this process so far, MiB (Linux counts in KiB; elsewhere the unit may differ).
+    """
     path = Path(os.environ.get("DVC_ROOT", ".")) / TIMES
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = {"stage": stage, "cell": cell, "wall_seconds": round(wall_seconds, 2), "items": items}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    line = {
+        "stage": stage,
+        "cell": cell,
+        "wall_seconds": round(wall_seconds, 2),
+        "items": items,
+        "peak_rss_mib": peak,
+    }
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

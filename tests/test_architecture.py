@@ -68,6 +68,7 @@ def test_deps_of_a_stage_are_its_imports(stage: str) -> None:
 def test_imports_go_one_way(path: Path) -> None:
     if path.parent.name == "ddpm":
         assert not tops(path) & {"stages", "dvc", "mlflow", "typer", "rich", "pydantic", "yaml", "requests"}
+    assert "benchmarks" not in tops(path)
     if path.name != "_tracking.py":
         assert "mlflow" not in tops(path)
     if path.name != "compose.py":

@@ -1,0 +1,1 @@
+"""Speed and quality beside the usual code for the same study. Needs the `bench` extra; the study itself never does."""

@@ -1,0 +1,102 @@
+"""results.json -> results.md: ratios first, each the median of its rounds with the smallest and largest."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import best, ratio
+
+PATH = Path("benchmarks/results.md")
+# multiply-adds of Inception-v3 up to its 2048-d pool at 299 px (torchvision's convolutions counted), times 2
+INCEPTION_FLOP = 11.4e9
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _table(*rows: tuple[object, ...]) -> list[str]:
+    head, *body = rows
+    return [_row(*head), _row(*["---"] * len(head)), *(_row(*row) for row in body), ""]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _rates(section: dict[str, Any], ours: str, unit: str) -> list[str]:
+    """Every case in both layouts, and ours against it, each in the layout that suits it best."""
+    layouts = [key for key in section[ours] if key != "peak_rss_mib"]
+    rows: list[tuple[object, ...]] = [
+        ("case", *(f"{unit}, {name}" for name in layouts), "ours against it", "peak RSS, MiB")
+    ]
+    for case, rates in section.items():
+        middle, low, high = ratio(best(section[ours]), best(rates))
+        against = "" if case == ours else f"**{_number(middle)}** ({_number(low)} to {_number(high)})"
+        medians = (_number(statistics.median(rates[name])) for name in layouts)
+        rows.append((case, *medians, against, rates["peak_rss_mib"]))
+    return _table(*rows)
+
+
+def _distances(found: dict[str, Any]) -> list[str]:
+    rows: list[tuple[object, ...]] = [("n", "route", "seconds", "ours against it", "value")]
+    for n, routes in found.items():
+        for name, route in routes.items():
+            against = "" if name == "ours" else f"**{_number(route['seconds'] / routes['ours']['seconds'])}**"
+            rows.append((n, name, _number(route["seconds"]), against, f"{route['value']:.6f}"))
+    return _table(*rows)
+
+
+def _pipeline(found: dict[str, Any]) -> list[str]:
+    no_op = found["no_op_seconds"]
+    told = f"{no_op:.1f} s" if no_op else "not measured, the study has not run here"
+    lines = [f"`dvc repro` when nothing changed: {told}.", ""]
+    starts = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in found["start_seconds"].items())
+    lines += [f"Starting a stage's process, seconds: {starts}.", ""]
+    rows: list[tuple[object, ...]] = [
+        ("stage", "runs", "seconds in all", "items a second and process", "peak RSS, MiB")
+    ]
+    for stage, row in found["breakdown"].items():
+        rows.append(
+            (stage, row["runs"], _number(row["seconds"]), _number(row["items"] / row["seconds"]), row["peak_rss_mib"])
+        )
+    return lines + _table(*rows)
+
+
+def write(found: dict[str, Any]) -> None:
+    """The whole page."""
+    machine, peak = found["machine"], found["peak"]
+    inception = max(
+        statistics.median(v) for k, v in found["features"]["ours, 2048-d at 299 px"].items() if k != "peak_rss_mib"
+    )
+    share = inception * INCEPTION_FLOP / max(peak["float32"].values())
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    lines = [
+        "# Speed, side by side",
+        "",
+        f"Written by `make bench` on {machine['date']}: {machine['processor']}, {machine['cores']} cores,"
+        f" GPU: {machine['gpu'] or 'none'}; Python {machine['python']}, {packages}.",
+        "",
+        "Every case runs in processes of its own, in turn with the others: one process on all cores, and one a core."
+        " Ratios compare each case in the layout that suits it best; in brackets smallest and largest of the rounds.",
+        "",
+        "## Training, batch 128",
+        "",
+        *_rates(found["training"], "ours", "images/s"),
+        "## Sampling, 100 images",
+        "",
+        *_rates(found["sampling"], "ours", "image steps/s"),
+        "## Inception features",
+        "",
+        *_rates(found["features"], "ours, default extractor", "images/s"),
+        f"2048-d at 299 px in fp32 reaches {share:.0%} of the measured fp32 matrix-multiply peak"
+        f" ({max(peak['float32'].values()) / 1e9:,.0f} GFLOP/s; bf16 {max(peak['bfloat16'].values()) / 1e9:,.0f}).",
+        "",
+        "## Frechet distance, d = 2048",
+        "",
+        *_distances(found["distances"]),
+        "## The pipeline",
+        "",
+        *_pipeline(found),
+    ]
+    PATH.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

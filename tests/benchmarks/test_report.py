@@ -1,0 +1,66 @@
+"""results.json -> results.md, and the training clock."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import pipeline, quality, report
+from ddpm.inception_network import InceptionV3
+from stages import _times
+
+
+def rates(*values: float) -> dict[str, Any]:
+    return {"1 x 2 threads": list(values), "2 x 1 threads": [v / 2 for v in values], "peak_rss_mib": 700}
+
+
+FOUND: dict[str, Any] = {
+    "machine": {
+        "processor": "CPU", "cores": 2, "gpu": None, "python": "3.11", "date": "2026-01-01", "packages": {"torch": "2"},
+    },
+    "peak": {"float32": {"1 x 2 threads": 228e9}, "bfloat16": {"1 x 2 threads": 400e9}},
+    "training": {"ours": rates(1000, 1100), "them": rates(10, 20)},
+    "sampling": {"ours": rates(30, 30)},
+    "features": {"ours, default extractor": rates(80, 80), "ours, 2048-d at 299 px": rates(16, 16)},
+    "distances": {"1000": {"ours": {"seconds": 0.1, "value": 2.0}, "scipy sqrtm": {"seconds": 12.0, "value": 2.0}}},
+    "no_op_seconds": None,
+    "start_seconds": {"train": 2.04},
+    "breakdown": {"train": {"runs": 15, "seconds": 3000.0, "items": 4_500_000, "peak_rss_mib": 900}},
+}  # fmt: skip
+
+
+def test_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PATH", tmp_path / "results.md")
+    report.write(FOUND)
+    text = (tmp_path / "results.md").read_text()
+    assert "| them | 15 | 7.5 | **77.5** (55 to 100) | 700 |" in text
+    assert "| 1000 | scipy sqrtm | 12 | **120** | 2.000000 |" in text
+    assert (
+        "reaches 80% of the measured fp32 matrix-multiply peak (228 GFLOP/s; bf16 400)" in text
+    )  # 16 x 11.4e9 / 228e9
+    assert "| train | 15 | 3,000 | 1,500 | 900 |" in text
+    assert "not measured, the study has not run here" in text
+
+
+def test_inceptions_operations_are_counted() -> None:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        InceptionV3("fid2015", 2048).eval()(torch.empty(1, 3, 299, 299))
+    assert counter.get_total_flops() == pytest.approx(report.INCEPTION_FLOP, rel=0.01)
+
+
+def test_breakdown_takes_the_last_time_of_each_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for seconds in (9.0, 4.0):
+        _times.record("train", "linear-50-0", seconds, 100)
+    _times.record("train", "linear-100-0", 6.0, 100)
+    found = pipeline.breakdown()["train"]
+    assert {key: found[key] for key in ("runs", "seconds", "items")} == {"runs": 2, "seconds": 10.0, "items": 200}
+    assert found["peak_rss_mib"] > 10
+
+
+def test_the_clock_stops_at_each_mark_and_at_the_end() -> None:
+    stops = [lambda _, images: images >= 20, lambda _, images: images >= 45, lambda _, images: images >= 1000]
+    assert [images for _, images in quality._timed(iter([10] * 6), stops)] == [20, 50, 60]
