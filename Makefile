@@ -47,9 +47,11 @@ compose: $(VENV)/.installed  ## params.yaml from conf/
 	python -m stages.compose
 
 bench: $(VENV)/.installed-bench  ## speed beside the usual code, 15 minutes -> benchmarks/results.md
+	dvc repro --quiet mnist
 	python -m benchmarks
 
 bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, an hour and more
+	dvc repro --quiet reference
 	python -m benchmarks.quality
 
 lock: $(VENV)/.installed-dev  ## constraints.txt from what is installed here
