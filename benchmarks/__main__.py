@@ -17,9 +17,9 @@ def main() -> None:
     """Measure all, keep the raw figures, write the table."""
     found: dict[str, Any] = {"machine": machine()}
     found["peak"] = peaks()
-    found["training"] = alternate("benchmarks.training", TRAINING, ROUNDS, 15)
-    found["sampling"] = alternate("benchmarks.sampling", SAMPLING, ROUNDS, 8)
-    found["features"] = alternate("benchmarks.features", FEATURES, ROUNDS, 8)
+    found["training"] = alternate("benchmarks.training", TRAINING, ROUNDS, 10)
+    found["sampling"] = alternate("benchmarks.sampling", SAMPLING, ROUNDS, 5)
+    found["features"] = alternate("benchmarks.features", FEATURES, ROUNDS, 5)
     found["distances"] = distances.measure()
     found["no_op_seconds"] = pipeline.no_op_seconds()
     found["start_seconds"] = pipeline.start_seconds()
