@@ -46,7 +46,7 @@ ui: $(VENV)/.installed  ## MLflow on http://127.0.0.1:5000, level with the files
 compose: $(VENV)/.installed  ## params.yaml from conf/
 	python -m stages.compose
 
-bench: $(VENV)/.installed-bench  ## speed beside the usual code, 15 minutes -> benchmarks/results.md
+bench: $(VENV)/.installed-bench  ## speed beside the usual code, half an hour -> benchmarks/results.md
 	dvc repro --quiet mnist
 	python -m benchmarks
 
