@@ -41,8 +41,8 @@ def _stepper(net: Any, x: Tensor) -> Callable[[], int]:
     return step
 
 
-def _pytorch_fid() -> Callable[[], int]:
-    """Its InceptionV3, blocks and forward; only the download of the weights is left out."""
+def pytorch_fid(state: dict[str, Tensor], block: int) -> nn.Module:
+    """Its InceptionV3 up to a block, blocks and forward its own; only the download of the weights is left out."""
     from pytorch_fid import inception as theirs
     from torchvision.models import inception as base
 
@@ -53,9 +53,19 @@ def _pytorch_fid() -> Callable[[], int]:
         setattr(net, name, theirs.FIDInceptionC(768, channels_7x7=c7))
     net.Mixed_7b, net.Mixed_7c = theirs.FIDInceptionE_1(1280), theirs.FIDInceptionE_2(2048)
     net.fc = nn.Identity()
-    net.load_state_dict(_state())
+    net.load_state_dict(state)
+    original = theirs.fid_inception_v3
     theirs.fid_inception_v3 = lambda: net
-    return _stepper(theirs.InceptionV3([3]).eval(), peers.images()[:IMAGES].float().div(255).expand(-1, 3, -1, -1))
+    try:
+        built: nn.Module = theirs.InceptionV3([block]).eval()
+    finally:
+        theirs.fid_inception_v3 = original
+    return built
+
+
+def _pytorch_fid() -> Callable[[], int]:
+    x = peers.images()[:IMAGES].float().div(255).expand(-1, 3, -1, -1)
+    return _stepper(pytorch_fid(_state(), 3), x)
 
 
 def _torch_fidelity() -> Callable[[], int]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.features import pytorch_fid
 from ddpm import inception
 from ddpm.errors import StudyError
 from ddpm.inception import EXTRACTORS, features, get_extractor, preprocess
@@ -55,26 +56,7 @@ def test_parity_with_torchvision(state: State, images: Tensor) -> None:
 
 @pytest.mark.parametrize(("dimensions", "block"), [(768, 2), (2048, 3)])
 def test_parity_with_pytorch_fid(state: State, images: Tensor, dimensions: int, block: int) -> None:
-    from pytorch_fid import inception as theirs
-    from torchvision.models import inception as base
-
-    class Reference(theirs.InceptionV3):  # type: ignore[misc]
-        """Their forward, their blocks; only the download of the weights is left out."""
-
-    net = base.Inception3(num_classes=1008, aux_logits=False, init_weights=False)
-    net.Mixed_5b, net.Mixed_5c = theirs.FIDInceptionA(192, 32), theirs.FIDInceptionA(256, 64)
-    net.Mixed_5d = theirs.FIDInceptionA(288, 64)
-    for name, c7 in (("Mixed_6b", 128), ("Mixed_6c", 160), ("Mixed_6d", 160), ("Mixed_6e", 192)):
-        setattr(net, name, theirs.FIDInceptionC(768, channels_7x7=c7))
-    net.Mixed_7b, net.Mixed_7c = theirs.FIDInceptionE_1(1280), theirs.FIDInceptionE_2(2048)
-    net.fc = nn.Identity()
-    net.load_state_dict(state)
-    original = theirs.fid_inception_v3
-    theirs.fid_inception_v3 = lambda: net
-    try:
-        reference = Reference([block]).eval()
-    finally:
-        theirs.fid_inception_v3 = original
+    reference = pytorch_fid(state, block)
     with torch.inference_mode():
         expected = reference(images.float() / 255)[0].mean((2, 3))
         ours = inception.build(

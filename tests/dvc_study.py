@@ -1,0 +1,142 @@
+"""A copy of the repository under DVC with stages that take no time, and a count of what ran in it.
+
+A stand-in for ``python`` is put first on the PATH. It answers ``python -m stages.X --schedule ...`` by noting that X
+ran and writing the stage's outputs as a hash of its dependencies: the dependency graph is DVC's own and dvc.yaml's own.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+SHIM = '''#!{python} -SE
+import hashlib, itertools, os, sys
+from pathlib import Path
+stage = sys.argv[2].split(".")[1]
+options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+Path(os.environ["RAN"]).open("a").write(" ".join([stage, *options.values()]) + "\\n")
+s, T, seed, sampler = (options.get(k, "") for k in ("--schedule", "--T", "--seed", "--sampler"))
+cell = f"{{s}}-{{T}}-{{seed}}"
+params = Path("params.yaml").read_text()
+def group(*names):
+    """The text of top-level groups of params.yaml."""
+    out = []
+    for name in names:
+        keep = False
+        for line in params.splitlines():
+            if not line.startswith((" ", "-")):
+                keep = line.startswith(name + ":")
+            if keep:
+                out.append(line)
+    return "\\n".join(out)
+def put(path, *parts):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(hashlib.sha256(repr((stage, options, parts)).encode()).hexdigest())
+get = lambda path: Path(path).read_text()
+if stage == "mnist":
+    put("data/raw/train-images-idx3-ubyte")
+elif stage == "weights":
+    put("data/weights/inception.safetensors", group("extractor"))
+elif stage == "reference":
+    put("data/features/reference.safetensors", group("reference", "extractor"))
+elif stage == "schedule":
+    block = params[params.index("\\n  " + s + ":"):].splitlines()[2:]
+    own = block[:next((i for i, line in enumerate(block) if not line.startswith("    ")), None)]
+    put(f"data/schedules/{{s}}-{{T}}.npy", own)
+    Path("metrics/schedules").mkdir(parents=True, exist_ok=True)
+    Path(f"metrics/schedules/{{s}}-{{T}}.json").write_text("{{}}")
+elif stage == "train":
+    put(f"data/models/{{cell}}.safetensors", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
+    put(f"data/logs/{{cell}}.jsonl", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
+elif stage == "sample":
+    put(f"data/samples/{{cell}}-{{sampler}}.npy", get(f"data/models/{{cell}}.safetensors"), group("sample"))
+elif stage == "embed":
+    samples = get(f"data/samples/{{cell}}-{{sampler}}.npy")
+    put(f"data/features/{{cell}}-{{sampler}}.safetensors", samples, group("extractor"))
+elif stage == "fid":
+    text = get(f"data/features/{{cell}}-{{sampler}}.safetensors") + get("data/features/reference.safetensors")
+    value = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
+    Path("metrics/cells").mkdir(parents=True, exist_ok=True)
+    Path(f"metrics/cells/{{cell}}-{{sampler}}.json").write_text('{{"fid": %r}}' % value)
+elif stage == "aggregate":
+    Path("metrics/figures").mkdir(parents=True, exist_ok=True)
+    axes = {{}}
+    for line in group("grid").splitlines()[1:]:
+        if line.endswith(":"):
+            values = axes.setdefault(line.strip(" :"), [])
+        else:
+            values.append(line.strip(" -"))
+    rows = ["-".join(axis) for axis in itertools.product(*(axes[k] for k in ("schedule", "T", "seed", "sampler")))]
+    Path("metrics/fid_of_T.csv").write_text("schedule,T,seed,sampler,fid\\n" + "".join(
+        "%s,%s,%s,%s,%s\\n" % (*row.rsplit("-", 3), get(f"metrics/cells/{{row}}.json")[8:-1]) for row in rows))
+    Path("metrics/loss.csv").write_text("x\\n")
+    Path("metrics/summary.json").write_text('{{"cells": %d}}' % len(rows))
+    Path("metrics/figures/x.png").write_bytes(b"png")
+else:
+    sys.exit(f"unknown stage {{stage}}")
+'''
+
+
+class Study:
+    """A copy of the repository under DVC, and what ran in it."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self.ran_file = home / "ran.log"
+        shims = home / "bin"
+        shims.mkdir()
+        (shims / "python").write_text(SHIM.format(python=sys.executable))
+        (shims / "python").chmod(0o755)
+        self.env = {
+            **os.environ,
+            "PATH": f"{shims}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "RAN": str(self.ran_file),
+            "HOME": str(home),
+            "DVC_NO_ANALYTICS": "1",
+            **{f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
+
+    def call(self, *command: str) -> str:
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def dvc(self, *arguments: str) -> Counter[str]:
+        """Run DVC; how often each stage ran."""
+        self.ran_file.write_text("")
+        self.call("dvc", *arguments)
+        return Counter(line.split()[0] for line in self.ran())
+
+    def ran(self) -> list[str]:
+        return self.ran_file.read_text().splitlines()
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert text.count(old) == 1, (path, old)
+        (self.root / path).write_text(text.replace(old, new))
+
+    def commit(self) -> None:
+        self.call("git", "add", "-A")
+        self.call("git", "commit", "-qm", "x")
+
+
+def counts(
+    train: int, sample: int, *, embed: int | None = None, fid: int | None = None, **others: int
+) -> dict[str, int]:
+    measured = {"train": train, "sample": sample, "embed": sample if embed is None else embed}
+    measured |= {"fid": measured["embed"] if fid is None else fid, "aggregate": 1}
+    return {stage: n for stage, n in (measured | others).items() if n}
+
+
+def in_parallel(study: Study) -> Counter[str]:
+    """The way of `make study`: the cells two at a time; how often each stage ran."""
+    dry = subprocess.run(["dvc", "repro", "--dry", "--keep-going"], cwd=study.root, env=study.env, capture_output=True)
+    pending = subprocess.run(
+        [sys.executable, "-m", "stages.pending"], cwd=study.root, input=dry.stdout, capture_output=True, check=True
+    ).stdout
+    study.ran_file.write_text("")
+    command = ["xargs", "-r", "-P", "2", "-L", "1", "dvc", "--wait-for-lock", "repro", "--single-item"]
+    subprocess.run(command, cwd=study.root, env=study.env, input=pending, capture_output=True, check=True)
+    return Counter(line.split()[0] for line in study.ran())
