@@ -80,6 +80,20 @@ def predict_x_0(x_t: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tens
     return (x_t - _at((1 - alpha_bar).sqrt(), x_t) * eps) / _at(alpha_bar.sqrt(), x_t)
 
 
+def noise_from_velocity(velocity: Denoiser, schedule: Schedule) -> Denoiser:
+    """eps_theta read off a network that gives v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0.
+
+    eps = sqrt(1 - alpha_bar_t) x_t + sqrt(alpha_bar_t) v (Salimans & Ho 2022, appendix D), so an error of v counts
+    little where x_t is almost all noise. The loss stays on eps.
+    """
+    signal, noise = schedule.alpha_bar.sqrt(), (1 - schedule.alpha_bar).sqrt()
+
+    def eps_theta(x_t: Tensor, t: Tensor) -> Tensor:
+        return _at(noise[t], x_t) * x_t + _at(signal[t], x_t) * velocity(x_t, t)
+
+    return eps_theta
+
+
 def posterior(x_0: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
     """Mean ``[B, ...]`` and variance ``[B, 1, ...]`` of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eqs. 6 and 7)."""
     beta, alpha, alpha_bar = schedule.beta[t], schedule.alpha[t], schedule.alpha_bar[t]

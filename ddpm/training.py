@@ -17,6 +17,9 @@ from ddpm.mnist import to_model
 class Recipe:
     """How to train: epochs over the data, images per step, Adam's learning rate and second decay, and that of the EMA.
 
+    ``learning_rate`` is the highest: it rises in a line over ``warmup_steps`` steps and falls in a line to almost 0
+    over the last ``cooldown`` share of the training. 0 turns either off.
+
     ``adam_beta_2`` is below Adam's 0.999: a run of 2,345 steps is short, and older squared gradients mislead it.
 
     ``ema_decay`` 0 turns averaging off; during the first steps the decay is lower, (1 + n) / (10 + n), so that the
@@ -26,6 +29,8 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
+    warmup_steps: int
+    cooldown: float
     adam_beta_2: float
     ema_decay: float
 
@@ -38,6 +43,13 @@ class TrainingStep:
     step: int
     images: int
     loss: Tensor
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of one step of 1..steps: up over the warm-up, flat, down over the cool-down."""
+    up = step / recipe.warmup_steps if recipe.warmup_steps else 1.0
+    down = (steps - step + 1) / (recipe.cooldown * steps) if recipe.cooldown else 1.0
+    return recipe.learning_rate * min(up, 1.0, down)
 
 
 def draw_t(count: int, T: int, generator: torch.Generator, device: torch.device | str) -> Tensor:
@@ -74,6 +86,7 @@ class Training:
         betas = (0.9, recipe.adam_beta_2)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=betas, fused=True)
         self.step = 0
+        self.steps = recipe.epochs * -(-len(images) // recipe.batch_size)
 
     def _average(self) -> None:
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
@@ -84,6 +97,8 @@ class Training:
         t = draw_t(len(x_0), self.schedule.T, noise, x_0.device)
         eps = torch.randn(x_0.shape, generator=noise, device=x_0.device)
         loss = l_simple(self.denoiser, x_0, t, eps, self.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.step + 1, self.steps)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -12,6 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from ddpm.errors import StudyError
+
+# The axes of the grid, as every command takes them.
+ScheduleOption = Annotated[str, typer.Option("--schedule", help="Name of the schedule, a group of params.yaml's.")]
+TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Names initial weights, data order and all noise.")]
+SamplerOption = Annotated[str, typer.Option("--sampler", help="ancestral (no clip), clipped, or ddim.")]
 
 _PLAIN_SECONDS = 20.0  # how often a log file hears of progress
 

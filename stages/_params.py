@@ -48,6 +48,8 @@ class Network(_Strict):
     middle_blocks: Annotated[int, Field(ge=0)]
     attention: bool
     downsample: Literal["strided", "maxpool"]
+    output: Literal["noise", "velocity"]
+    octaves: tuple[Annotated[int, Field(ge=0, le=8)], ...]
 
 
 class Train(_Strict):
@@ -57,6 +59,8 @@ class Train(_Strict):
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    cooldown: Annotated[float, Field(ge=0, le=1)]
     adam_beta_2: Fraction
     ema_decay: Fraction
 

@@ -1,7 +1,6 @@
 """Features of one cell's generated images."""
 
 import time
-from typing import Annotated
 
 import torch
 import typer
@@ -9,7 +8,7 @@ import typer
 from ddpm import artifacts
 from stages import _params
 from stages._cells import Cell
-from stages._cli import command_line
+from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line
 from stages._device import choose
 from stages._features import Embedder
 from stages._times import record
@@ -18,12 +17,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
-def main(
-    schedule: Annotated[str, typer.Option(help="Name of the schedule.")],
-    timesteps: Annotated[int, typer.Option("--T", help="Number of diffusion steps.")],
-    seed: Annotated[int, typer.Option(help="The cell's seed.")],
-    sampler: Annotated[str, typer.Option(help="The sampler that made the images.")],
-) -> None:
+def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
     params, cell = _params.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     images = torch.from_numpy(artifacts.read_npy(cell.samples(sampler))).unsqueeze(1)

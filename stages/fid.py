@@ -1,7 +1,6 @@
 """Distances of one cell's samples to real images: FID with its floor at equal n, and KID."""
 
 import time
-from typing import Annotated
 
 import numpy as np
 import typer
@@ -11,7 +10,7 @@ from ddpm.errors import StudyError
 from ddpm.frechet import frechet_distance, kernel_distance
 from stages import _params
 from stages._cells import REFERENCE, Cell
-from stages._cli import command_line
+from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line
 from stages._times import record
 
 app = typer.Typer(add_completion=False)
@@ -46,12 +45,7 @@ def measure(real: artifacts.Arrays, samples: np.ndarray, kid_images: int) -> dic
 
 
 @app.command(help=__doc__)
-def main(
-    schedule: Annotated[str, typer.Option(help="Name of the schedule.")],
-    timesteps: Annotated[int, typer.Option("--T", help="Number of diffusion steps.")],
-    seed: Annotated[int, typer.Option(help="The cell's seed.")],
-    sampler: Annotated[str, typer.Option(help="The sampler that made the images.")],
-) -> None:
+def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
     params, cell = _params.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     real, identity = artifacts.read_tensors(REFERENCE)

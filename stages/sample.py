@@ -2,7 +2,6 @@
 
 import time
 from functools import partial
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from ddpm.mnist import SIDE, to_uint8
 from ddpm.sampling import get_sampler, reverse
 from stages import _params
 from stages._cells import Cell
-from stages._cli import command_line, progress
+from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
 from stages._device import choose
 from stages._models import load_network
 from stages._times import record
@@ -23,18 +22,13 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
-def main(
-    schedule: Annotated[str, typer.Option(help="Name of the schedule.")],
-    timesteps: Annotated[int, typer.Option("--T", help="Number of diffusion steps the model was trained with.")],
-    seed: Annotated[int, typer.Option(help="Names the sampling noise; image i's noise depends on seed and i alone.")],
-    sampler: Annotated[str, typer.Option(help="ancestral (no clip), clipped, or ddim.")],
-) -> None:
+def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
     params, cell = _params.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     chosen, steps, total = get_sampler(sampler), params.sample.steps or timesteps, params.sample.images
     device, dtype = choose(params.compute)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
-    denoiser = network.in_precision(load_network(cell.model, device), device, dtype)
+    denoiser = network.denoiser(load_network(cell.model, device), table.to(device), dtype)
 
     images = []
     with progress(f"sample {cell} {sampler}", total * steps, "network calls") as advance:

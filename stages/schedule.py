@@ -5,7 +5,6 @@ Training depends on this table, not on the code that makes it: a new schedule, o
 
 import math
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
@@ -13,16 +12,13 @@ from ddpm import artifacts
 from ddpm.schedules import audit, make_schedule
 from stages import _params
 from stages._cells import METRICS, Cell
-from stages._cli import command_line
+from stages._cli import ScheduleOption, TimestepsOption, command_line
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
-def main(
-    schedule: Annotated[str, typer.Option(help="Name of the schedule, a group of params.yaml's `schedules`.")],
-    timesteps: Annotated[int, typer.Option("--T", help="Number of diffusion steps.")],
-) -> None:
+def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     params = _params.load()
     made = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     artifacts.write_npy(Cell(schedule, timesteps, 0).table, made.beta[1:].numpy())

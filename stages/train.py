@@ -3,7 +3,6 @@
 import json
 import time
 from dataclasses import asdict
-from typing import Annotated
 
 import torch
 import typer
@@ -15,7 +14,7 @@ from ddpm.mnist import parse_images
 from ddpm.training import Recipe, Training, TrainingStep
 from stages import _params
 from stages._cells import TRAIN_IMAGES, Cell
-from stages._cli import command_line, progress
+from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
 from stages._device import choose
 from stages._times import record
 
@@ -51,11 +50,7 @@ def _run(training: Training, cell: Cell, images: int) -> list[dict[str, float]]:
 
 
 @app.command(help=__doc__)
-def main(
-    schedule: Annotated[str, typer.Option(help="Name of the schedule.")],
-    timesteps: Annotated[int, typer.Option("--T", help="Number of diffusion steps.")],
-    seed: Annotated[int, typer.Option(help="Names initial weights, data order and training noise.")],
-) -> None:
+def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
     params, cell = _params.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     device, dtype = choose(params.compute)
@@ -66,7 +61,7 @@ def main(
     network.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
     net = net.to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))
-    training = Training(net, network.in_precision(net, device, dtype), images, table, recipe, seed)
+    training = Training(net, network.denoiser(net, table, dtype), images, table, recipe, seed)
     log = _run(training, cell, recipe.epochs * len(images))
 
     weights = {name: tensor.cpu().numpy() for name, tensor in training.ema.state_dict().items()}

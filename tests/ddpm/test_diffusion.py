@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ddpm.diffusion import Schedule, l_simple, posterior, predict_x_0, prior_kl, q_sample
+from ddpm.diffusion import Schedule, l_simple, noise_from_velocity, posterior, predict_x_0, prior_kl, q_sample
 from ddpm.schedules import make_schedule
 
 
@@ -49,6 +49,23 @@ def test_q_sample_takes_each_images_own_t(schedule: Schedule) -> None:
 def test_predict_x_0_inverts_q_sample(schedule: Schedule) -> None:
     x_0, eps, t = noise(8, 1, 4, 4).double(), noise(8, 1, 4, 4, seed=1).double(), torch.arange(1, 9)
     torch.testing.assert_close(predict_x_0(q_sample(x_0, t, eps, schedule), t, eps, schedule), x_0)
+
+
+def test_noise_is_read_off_the_true_velocity(schedule: Schedule) -> None:
+    # v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (Salimans & Ho 2022, appendix D)
+    x_0, eps, t = noise(8, 1, 4, 4).double(), noise(8, 1, 4, 4, seed=1).double(), torch.arange(1, 61, 8)
+    alpha_bar = schedule.alpha_bar[t].view(-1, 1, 1, 1)
+    v = alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x_0
+    found = noise_from_velocity(lambda x_t, t: v, schedule)(q_sample(x_0, t, eps, schedule), t)
+    torch.testing.assert_close(found, eps)
+
+
+def test_error_of_velocity_fades_with_the_signal() -> None:
+    # at cosine's last step alpha_bar is so small that whatever v is, x_T is taken for the noise
+    end = make_schedule("cosine", 50)
+    x, t = noise(2, 1, 4, 4), torch.tensor([50, 50])
+    found = noise_from_velocity(lambda x_t, t: torch.ones_like(x_t), end)(x, t)
+    assert float((found - x).abs().max()) < 2 * float(end.alpha_bar[-1].sqrt())
 
 
 @pytest.mark.parametrize("t", [1, 2, 30, 60])

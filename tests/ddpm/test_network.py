@@ -1,16 +1,38 @@
 """The U-Net: shapes, what it starts as, what it must depend on, and that it draws nothing by itself."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from ddpm import network, rng
+from ddpm.diffusion import noise_from_velocity
 from ddpm.errors import StudyError
-from ddpm.network import Architecture, UNet, in_precision, time_features
+from ddpm.network import Architecture, UNet, denoiser, fourier_features, time_features
+from ddpm.schedules import make_schedule
 
-SMALL = Architecture(patch=2, channels=(16, 32), blocks=1, middle_blocks=1, attention=False, downsample="strided")
-FULL = Architecture(patch=1, channels=(8, 16, 32), blocks=2, middle_blocks=2, attention=True, downsample="maxpool")
+SMALL = Architecture(
+    patch=2,
+    channels=(16, 32),
+    blocks=1,
+    middle_blocks=1,
+    attention=False,
+    downsample="strided",
+    output="velocity",
+    octaves=(2, 4),
+)
+FULL = Architecture(
+    patch=1,
+    channels=(8, 16, 32),
+    blocks=2,
+    middle_blocks=2,
+    attention=True,
+    downsample="maxpool",
+    output="noise",
+    octaves=(),
+)
+SCHEDULE = make_schedule("linear", 50)
 
 
 def build(architecture: Architecture, seed: int = 0) -> UNet:
@@ -34,7 +56,7 @@ def inputs(n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("architecture", [SMALL, FULL])
-def test_new_network_predicts_zero_noise(architecture: Architecture) -> None:
+def test_new_network_puts_out_zero(architecture: Architecture) -> None:
     x, t = inputs()
     out = build(architecture)(x, t)
     assert out.shape == x.shape
@@ -90,14 +112,33 @@ def test_time_features_are_sines_and_cosines() -> None:
     torch.testing.assert_close(found[1], torch.cat([(5 * frequency).sin(), (5 * frequency).cos()]))
 
 
-def test_in_precision() -> None:
-    net = awake(SMALL)
+def test_fourier_features_magnify() -> None:
+    x = torch.tensor([-1.0, 0.0, 0.001]).view(1, 1, 1, 3)
+    found = fourier_features(x, (0, 6))
+    assert found.shape == (1, 5, 1, 3)
+    expected = [x, *(wave(k * math.pi * x) for k in (1, 64) for wave in (torch.sin, torch.cos))]
+    torch.testing.assert_close(found, torch.cat(expected, 1))
+    assert torch.equal(fourier_features(x, ()), x)
+    assert float(found[0, 3, 0, 2]) > 100 * float(x[0, 0, 0, 2])
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_denoiser_in_bfloat16_is_close_to_float32(architecture: Architecture) -> None:
+    net = awake(architecture)
     x, t = inputs()
     with torch.no_grad():
-        exact = in_precision(net, "cpu", torch.float32)(x, t)
-        coarse = in_precision(net, "cpu", torch.bfloat16)(x, t)
-    assert exact.dtype == coarse.dtype == torch.float32  # the gate's copy of x_t is added in float32
+        exact = denoiser(net, SCHEDULE, torch.float32)(x, t)
+        coarse = denoiser(net, SCHEDULE, torch.bfloat16)(x, t)
+    assert exact.dtype == coarse.dtype == torch.float32
     assert 0 < float((exact - coarse).abs().max()) < 0.05 * float(exact.abs().max())
+
+
+def test_denoiser_reads_the_noise_off_the_output() -> None:
+    x, t = inputs()
+    noise, velocity = awake(FULL), awake(SMALL)
+    assert torch.equal(denoiser(noise, SCHEDULE, torch.float32)(x, t), noise(x, t))
+    found = denoiser(velocity, SCHEDULE, torch.float32)(x, t)
+    assert torch.equal(found, noise_from_velocity(velocity, SCHEDULE)(x, t))
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,32 @@
 """The training loop: what it visits, what it learns, and what decides its bytes."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from ddpm import network, rng
 from ddpm.network import Architecture
 from ddpm.schedules import make_schedule
-from ddpm.training import Recipe, Training, TrainingStep, draw_t
+from ddpm.training import Recipe, Training, TrainingStep, draw_t, learning_rate
 
-TINY = Architecture(patch=4, channels=(8,), blocks=1, middle_blocks=0, attention=False, downsample="strided")
+TINY = Architecture(
+    patch=4,
+    channels=(8,),
+    blocks=1,
+    middle_blocks=0,
+    attention=False,
+    downsample="strided",
+    output="noise",
+    octaves=(),
+)
 IMAGES = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 def start(T: int = 50, seed: int = 0, epochs: int = 2, ema_decay: float = 0.9, batch_size: int = 32) -> Training:
     net = network.build(TINY, "cpu")
     network.initialise(net, rng.stream(seed, "test"))
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, learning_rate=1e-3, adam_beta_2=0.99, ema_decay=ema_decay)
+    recipe = Recipe(epochs, batch_size, 1e-3, warmup_steps=0, cooldown=0.0, adam_beta_2=0.99, ema_decay=ema_decay)
     return Training(net, net, IMAGES, make_schedule("linear", T), recipe, seed)
 
 
@@ -96,6 +107,21 @@ def test_ema_off_is_the_network_itself() -> None:
     list(training)
     for a, b in zip(training.network.parameters(), training.ema.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_learning_rate_goes_up_stays_and_comes_down() -> None:
+    recipe = Recipe(1, 1, 2.0, warmup_steps=4, cooldown=0.5, adam_beta_2=0.99, ema_decay=0.0)
+    rates = [learning_rate(recipe, step, 10) for step in range(1, 11)]
+    assert rates == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 1.6, 1.2, 0.8, 0.4])
+    flat = dataclasses.replace(recipe, warmup_steps=0, cooldown=0.0)
+    assert {learning_rate(flat, step, 10) for step in range(1, 11)} == {2.0}
+
+
+def test_training_follows_the_learning_rate() -> None:
+    training = start(epochs=2)
+    training.recipe = dataclasses.replace(training.recipe, warmup_steps=3, cooldown=0.5)
+    seen = [training.optimizer.param_groups[0]["lr"] for _ in training]
+    assert seen == [learning_rate(training.recipe, step, 6) for step in range(1, 7)]
 
 
 @pytest.mark.parametrize("T", [1, 2, 50, 1000])
