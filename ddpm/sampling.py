@@ -118,7 +118,7 @@ def reverse(
     for k, (t, s) in enumerate(zip(sequence, [*sequence[1:], 0], strict=True), start=1):
         step = step_coefficients(schedule, sampler, t, s)
         with torch.no_grad():
-            eps = network(x, torch.full((len(x),), t, device=x.device)).float()
+            eps = network(x, torch.tensor([t], device=x.device)).float()
         hat = eps
         if sampler.clip:
             root = math.sqrt(float(schedule.alpha_bar[t]))

@@ -93,6 +93,13 @@ def test_sees_the_whole_image_and_the_time(architecture: Architecture) -> None:
     assert not torch.equal(net(x, t), net(x, t + 7))
 
 
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_one_t_for_all_images(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, _ = inputs()
+    torch.testing.assert_close(net(x, torch.tensor([7])), net(x, torch.full((len(x),), 7)), rtol=1e-4, atol=1e-5)
+
+
 def test_building_draws_no_random_number() -> None:
     before = torch.get_rng_state()
     build(SMALL)
