@@ -19,7 +19,8 @@ app = typer.Typer(add_completion=False)
 def measure(real: artifacts.Arrays, samples: np.ndarray, kid_images: int) -> dict[str, float | int]:
     """FID and KID of the samples, and what real images score in their place.
 
-    The floor is the mean over disjoint blocks of n real training images, none of them in the reference.
+    The floor is the mean over disjoint blocks of n real training images, none of them in the reference. ``fid_equal_n``
+    and its floor take n images of the reference as well: both sides at equal n.
     """
     reference, n = real["reference"], len(samples)
     blocks = [real["floor"][i : i + n] for i in range(0, len(real["floor"]) - n + 1, n)]
@@ -30,11 +31,14 @@ def measure(real: artifacts.Arrays, samples: np.ndarray, kid_images: int) -> dic
             cure="raise it, or lower sample.images",
         )
     floors = [frechet_distance(block, reference) for block in blocks]
+    equal_n = reference[:n]
     found: dict[str, float | int] = {
         "fid": frechet_distance(samples, reference),
         "fid_floor": float(np.mean(floors)),
         "fid_floor_std": float(np.std(floors, ddof=1)) if len(floors) > 1 else 0.0,
         "fid_floor_blocks": len(floors),
+        "fid_equal_n": frechet_distance(samples, equal_n),
+        "fid_equal_n_floor": float(np.mean([frechet_distance(block, equal_n) for block in blocks])),
         "kid": kernel_distance(samples, reference[:kid_images]),
         "samples": n,
         "reference_images": len(reference),

@@ -45,7 +45,7 @@ def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """An empty repository root with a small params.yaml and a small data set, as the working directory."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["grid"] = {"schedule": ["linear", "cosine"], "T": [20, 30], "seed": [0], "sampler": ["ancestral", "clipped"]}
-    params["network"] |= {"patch": 4, "channels": [8]}
+    params["network"] |= {"patch": 4, "channels": [8], "attention": False}
     params["train"] |= {"images": 48, "epochs": 2, "batch_size": 32}
     params["sample"] |= {"images": 6, "batch_size": 4}
     params["reference"] = {"images": 12, "floor_images": 12, "test_images": 6}

@@ -61,6 +61,7 @@ def test_a_cell_from_table_to_metric(tiny_study: Path, random_weights: artifacts
     assert identity["weights_sha256"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     found = artifacts.read_json(CELL.metrics("ancestral"))
     assert found["fid"] > found["fid_floor"] > 0
+    assert found["fid_equal_n"] > found["fid_equal_n_floor"] > found["fid_floor"]  # fewer real images on the other side
     assert (found["samples"], found["reference_images"], found["fid_floor_blocks"]) == (6, 12, 2)
     assert found["extractor"] == "inception-nsfwjs-768"
     assert artifacts.read_json(Path("metrics/schedules/linear-20.json"))["beta_T"] == pytest.approx(0.5)

@@ -38,7 +38,7 @@ def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[obje
     assert getattr(grid, axis) == expected
 
 
-@pytest.mark.parametrize("override", ["preset=study", "preset=smoke", "network=full", "network.attention=true"])
+@pytest.mark.parametrize("override", ["preset=study", "preset=smoke", "preset=report", "network=full", "network.attention=true"])
 def test_presets_are_valid(tmp_path: Path, override: str) -> None:
     params = _params.parse(composed(tmp_path, override))
     Architecture(**params.network.model_dump())
@@ -51,9 +51,15 @@ def test_presets_are_valid(tmp_path: Path, override: str) -> None:
 def test_defaults_are_the_reports(tmp_path: Path) -> None:
     params = _params.parse(composed(tmp_path))
     assert (params.train.images, params.train.epochs, params.train.batch_size) == (60_000, 5, 128)
-    assert params.train.learning_rate == 1e-3
     assert params.grid.T == [50, 100, 200, 400, 800]
     assert params.schedules["cosine"]["s"] == 0.002
+
+
+def test_the_reports_own_training_is_one_word_away(tmp_path: Path) -> None:
+    params = _params.parse(composed(tmp_path, "preset=report"))
+    assert (params.train.learning_rate, params.train.warmup_steps, params.train.cooldown) == (1e-3, 0, 0)
+    assert params.train.ema_decay == 0
+    assert (params.network.patch, params.network.output, params.network.octaves) == (1, "noise", ())
 
 
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text())
