@@ -44,7 +44,7 @@ def our_training(recipe: Recipe | None = None, timesteps: int = T) -> Training:
     network.initialise(net, rng.stream(0, "initial weights"))
     net = net.to(device)
     recipe = recipe or Recipe(**params.train.model_dump(exclude={"images"}))
-    return Training(net, network.in_precision(net, device, dtype), images().to(device), schedule, recipe, 0)
+    return Training(net, network.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0)
 
 
 def denoising_diffusion_pytorch(

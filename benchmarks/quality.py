@@ -88,12 +88,12 @@ def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
 
 def _our_samples(net: nn.Module) -> Tensor:
     device, dtype = choose(_params.load().compute)
-    schedule = make_schedule("linear", CALLS)
+    schedule = make_schedule("linear", CALLS).to(device)
 
     def noise(k: int) -> Tensor:
         return rng.image_noise(0, "sampling noise", k, first=0, count=SAMPLES, shape=(1, 28, 28))
 
-    *_, (_, x_0) = reverse(network.in_precision(net, device, dtype), schedule, get_sampler("ancestral"), CALLS, noise)
+    *_, (_, x_0) = reverse(network.denoiser(net, schedule, dtype), schedule, get_sampler("ancestral"), CALLS, noise)
     return to_uint8(x_0)
 
 

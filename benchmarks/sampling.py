@@ -23,9 +23,9 @@ def _network() -> network.UNet:
 
 
 def _ours() -> Callable[[], int]:
-    schedule = make_schedule("linear", peers.T)
     device, dtype = choose(_params.load().compute)
-    denoiser = network.in_precision(_network(), device, dtype)
+    schedule = make_schedule("linear", peers.T).to(device)
+    denoiser = network.denoiser(_network().to(device), schedule, dtype)
     sampler = get_sampler("clipped")  # as DDPMScheduler does by default
 
     def noise(k: int) -> torch.Tensor:

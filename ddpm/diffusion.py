@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ddpm.errors import StudyError
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-"""eps_theta: (x_t ``[B, ...]`` float32, t int64 ``[B]``, or ``[1]`` for all) -> the predicted noise, same shape as x_t."""
+"""eps_theta: (x_t ``[B, ...]`` float32, t int64 ``[B]``, or ``[1]`` for all) -> the predicted noise, as x_t."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def study(finished: Path, tmp_path: Path) -> Study:
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.call("git", "clone", "-q", ".", str(tmp_path / "clone"))
     study.root = tmp_path / "clone"
-    study.edit("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002")  # so that no lock entry fits
+    study.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")  # so that no lock entry fits
     study.dvc("repro", "reference", "schedule")
     assert in_parallel(study) == {k: v for k, v in counts(6, 12).items() if k != "aggregate"}
     assert study.dvc("repro") == {"aggregate": 1}
@@ -178,7 +178,7 @@ def test_dry_run_tells_a_fresh_clone_whether_the_lock_is_current(study: Study, t
     clone.root, clone.env, clone.ran_file = tmp_path / "clone", study.env, study.ran_file
     command = ["dvc", "repro", "--allow-missing", "--dry"]
     assert "Running stage" not in clone.call(*command)
-    clone.edit("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002")
+    clone.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")
     # without the data DVC cannot even plan the stage, and says which: its words count, not its exit code alone
     stale = subprocess.run(command, cwd=clone.root, env=clone.env, capture_output=True, text=True)
     assert "failed to reproduce 'train@linear-50-0'" in stale.stderr

@@ -38,7 +38,9 @@ def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[obje
     assert getattr(grid, axis) == expected
 
 
-@pytest.mark.parametrize("override", ["preset=study", "preset=smoke", "preset=report", "network=full", "network.attention=true"])
+@pytest.mark.parametrize(
+    "override", ["preset=study", "preset=smoke", "preset=report", "network=full", "network.attention=true"]
+)
 def test_presets_are_valid(tmp_path: Path, override: str) -> None:
     params = _params.parse(composed(tmp_path, override))
     Architecture(**params.network.model_dump())
