@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
@@ -81,12 +81,12 @@ def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
     marks = [EPOCH * k // per_epoch for k in range(1, epochs * per_epoch + 1)]
     stops = [lambda _, images, mark=mark: images >= mark for mark in marks]
     return [
-        Point(seconds, images, judge(_our_samples(training.ema)))
+        Point(seconds, images, judge(_our_samples(cast(network.UNet, training.ema))))
         for seconds, images in _timed((step.images for step in training), stops)  # type: ignore[arg-type]
     ]
 
 
-def _our_samples(net: nn.Module) -> Tensor:
+def _our_samples(net: network.UNet) -> Tensor:
     device, dtype = choose(_params.load().compute)
     schedule = make_schedule("linear", CALLS).to(device)
 

@@ -193,7 +193,7 @@ class UNet(nn.Module):
             for merge, block in zip(self.merge[level], self.decoder[level], strict=True):  # type: ignore[call-overload]
                 x = block(merge(torch.cat([x, skips.pop()], 1)), embedding)
             x = self.up[level - 1](x) if level else x
-        return F.pixel_shuffle(self.head(F.silu(self.norm(x, embedding))), self.patch)  # type: ignore[no-any-return]
+        return F.pixel_shuffle(self.head(F.silu(self.norm(x, embedding))), self.patch)
 
 
 def _zero_initialised(network: UNet) -> Iterator[nn.Module]:
