@@ -90,6 +90,23 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Read what ``write_csv`` wrote: whole numbers, other numbers and words by their look; an empty field is None."""
+    return [
+        {key: _value(word) for key, word in row.items()}
+        for row in csv.DictReader(read_bytes(path).decode().splitlines())
+    ]
+
+
+def _value(word: str) -> int | float | str | None:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word or None
+
+
 def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write one array as npy; object arrays are refused."""
     buffer = io.BytesIO()

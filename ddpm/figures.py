@@ -17,7 +17,7 @@ _MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
 _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
 
 
-def _colours(names: Sequence[str]) -> dict[str, Any]:
+def colours(names: Sequence[str]) -> dict[str, Any]:
     """One colour a schedule, the same in every figure: the report's three first."""
     known = ["linear", "cosine", "sigmoid"]
     order = known + sorted(set(names) - set(known))
@@ -33,7 +33,7 @@ def _log2_axis(axes: Axes, values: Sequence[int]) -> None:
     axes.set_xlabel("T, diffusion steps")
 
 
-def _plain_log_axis(axes: Axes) -> None:
+def plain_log_axis(axes: Axes) -> None:
     """A logarithmic y axis whose ticks are plain numbers: most figures span less than two decades."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -49,13 +49,13 @@ def alpha_bar_curves(tables: Mapping[str, Mapping[int, NDArray[np.float64]]]) ->
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    colours = _colours(list(tables))
+    shades = colours(list(tables))
     for name, by_T in tables.items():
         for T, alpha_bar in sorted(by_T.items()):
             largest = max(by_T) == T
             label = f"{name}, T = {T}" if largest else None
             axes.plot(
-                np.linspace(0, 1, T + 1), alpha_bar, color=colours[name], alpha=1 if largest else 0.25, label=label
+                np.linspace(0, 1, T + 1), alpha_bar, color=shades[name], alpha=1 if largest else 0.25, label=label
             )
     axes.set(xlabel="t / T", ylabel=r"$\bar\alpha_t$", title="Share of the signal's variance that is left")
     axes.legend()
@@ -108,7 +108,7 @@ def loss_curves(rows: Sequence[Row]) -> Figure:
                 label = f"T = {T}" if seed == seeds[0] else None
                 axes.plot([r["epoch"] for r in curve], [r["loss"] for r in curve], "o-", color=shade, label=label)
         axes.set(title=schedule, xlabel="epoch")
-        _plain_log_axis(axes)
+        plain_log_axis(axes)
     panels[0].set_ylabel(r"training loss, mean of $(\epsilon - \epsilon_\theta)^2$")
     panels[-1].legend()
     return figure
@@ -156,28 +156,34 @@ def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: 
     return figure
 
 
-def fid_of_T(rows: Sequence[Row], caption: str) -> Figure:
+def distance_of_T(rows: Sequence[Row], column: str, floor: str, caption: str) -> Figure:
     """FID = f(T), the figure that the report asks for: by schedule and sampler, with the floor.
 
     Args:
-        rows: ``schedule``, ``T``, ``seed``, ``sampler``, ``fid``, ``fid_floor``; seeds are averaged.
+        rows: ``schedule``, ``T``, ``seed``, ``sampler``, and the two columns; seeds are averaged, with a bar from the
+            smallest to the largest.
+        column: the distance, ``fid`` or another.
+        floor: the distance of real images in the samples' place.
         caption: extractor, weights, n.
     """
     figure = Figure(figsize=(7, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    colours = _colours([row["schedule"] for row in rows])
-    lines = dict.fromkeys((row["schedule"], row["sampler"]) for row in rows)
-    for schedule, sampler in lines:
+    shades = colours([row["schedule"] for row in rows])
+    for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
         chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
         all_T = sorted({row["T"] for row in chosen})
-        means = [float(np.mean([row["fid"] for row in chosen if row["T"] == T])) for T in all_T]
-        line, marker = _LINES.get(sampler, "-."), _MARKERS.get(sampler, "d")
+        values = [[row[column] for row in chosen if row["T"] == T] for T in all_T]
+        means = np.array([np.mean(seeds) for seeds in values])
+        spread = [means - [min(seeds) for seeds in values], [max(seeds) for seeds in values] - means]
+        style: dict[str, Any] = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
+        bars = None if np.abs(spread).max() == 0 else spread
         label = f"{schedule}, {sampler}"
-        axes.plot(all_T, means, color=colours[schedule], linestyle=line, marker=marker, label=label)
-    floor = float(np.mean([row["fid_floor"] for row in rows]))
-    axes.axhline(floor, color="0.4", linewidth=1, label=f"floor: real images ({floor:.2f})")
-    axes.set(ylabel="FID, lower is better", title="FID = f(T)")
-    _plain_log_axis(axes)
+        axes.errorbar(all_T, means, yerr=bars, color=shades[schedule], capsize=3, label=label, **style)
+    level = float(np.mean([row[floor] for row in rows]))
+    axes.axhline(level, color="0.4", linewidth=1, label=f"floor: real images ({level:.2f})")
+    name = "FID" if column == "fid" else column.replace("_", " ")
+    axes.set(ylabel=f"{name}, lower is better", title=f"{name} = f(T)")
+    plain_log_axis(axes)
     _log2_axis(axes, [row["T"] for row in rows])
     axes.legend(fontsize=8)
     figure.supxlabel(caption, fontsize=7)
@@ -192,7 +198,7 @@ def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
         caption: extractor, weights, n.
     """
     samplers = list(dict.fromkeys(row["sampler"] for row in rows))
-    colours = _colours([row["schedule"] for row in rows])
+    shades = colours([row["schedule"] for row in rows])
     figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
     panels = figure.subplots(1, len(samplers), squeeze=False)[0]
     for axes, sampler in zip(panels, samplers, strict=True):
@@ -200,12 +206,12 @@ def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
         for schedule in dict.fromkeys(row["schedule"] for row in chosen):
             points = [row for row in chosen if row["schedule"] == schedule]
             axes.scatter(
-                [p["loss"] for p in points], [p["fid"] for p in points], color=colours[schedule], label=schedule
+                [p["loss"] for p in points], [p["fid"] for p in points], color=shades[schedule], label=schedule
             )
             for p in points:
                 axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
         axes.set(xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
-        _plain_log_axis(axes)
+        plain_log_axis(axes)
         axes.legend()
     figure.supxlabel(caption, fontsize=7)
     return figure

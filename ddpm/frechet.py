@@ -8,6 +8,8 @@ With S_i = L_i L_i^T the last trace is the nuclear norm of L_1^T L_2. The centre
 covariance, no matrix square root and no epsilon is needed, and singular covariances (n < d) are exact.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,7 +27,8 @@ def _checked(features: ArrayLike, name: str) -> Array:
     return x
 
 
-def _checked_pair(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+def checked_pair(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Two sets of features as float64 ``[n, d]`` and ``[m, d]``; StudyError when they are none, or differ in d."""
     a, b = _checked(x, "x"), _checked(y, "y")
     if a.shape[1] != b.shape[1]:
         raise StudyError(f"features of different extractors: {a.shape[1]} and {b.shape[1]} dimensions")
@@ -41,6 +44,36 @@ def _factor(x: Array) -> Array:
     return triangle
 
 
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian fitted to features: mean ``[d]`` and a root R ``[min(n, d), d]`` with R^T R = covariance."""
+
+    mean: Array
+    root: Array
+
+
+def fit_gaussian(features: ArrayLike) -> Gaussian:
+    """Fit once what is compared often: for many rows this is the costly part of a distance.
+
+    Args:
+        features: float ``[n, d]``.
+
+    Raises:
+        StudyError: fewer than two rows, other shapes, or NaN.
+    """
+    x = _checked(features, "features")
+    return Gaussian(x.mean(0), _factor(x))
+
+
+def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
+    """Squared Frechet distance between two Gaussians; StudyError when they differ in d."""
+    if len(a.mean) != len(b.mean):
+        raise StudyError(f"features of different extractors: {len(a.mean)} and {len(b.mean)} dimensions")
+    shift = a.mean - b.mean
+    nuclear = np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum()
+    return float(shift @ shift + (a.root**2).sum() + (b.root**2).sum() - 2 * nuclear)
+
+
 def frechet_distance(x: ArrayLike, y: ArrayLike) -> float:
     """Squared Frechet distance between Gaussians fitted to two sets of features; FID when these are Inception's.
 
@@ -54,11 +87,7 @@ def frechet_distance(x: ArrayLike, y: ArrayLike) -> float:
     Raises:
         StudyError: fewer than two rows, other shapes, NaN, or different d.
     """
-    a, b = _checked_pair(x, y)
-    shift = a.mean(0) - b.mean(0)
-    r_a, r_b = _factor(a), _factor(b)
-    nuclear = np.linalg.svd(r_a @ r_b.T, compute_uv=False).sum()
-    return float(shift @ shift + (r_a**2).sum() + (r_b**2).sum() - 2 * nuclear)
+    return gaussian_distance(fit_gaussian(x), fit_gaussian(y))
 
 
 def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
@@ -71,7 +100,7 @@ def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
     Returns:
         The estimate from all pairs, its expectation 0 for equal distributions; it can be negative.
     """
-    a, b = _checked_pair(x, y)
+    a, b = checked_pair(x, y)
     n, m, d = len(a), len(b), a.shape[1]
 
     def kernel(u: Array, v: Array) -> Array:

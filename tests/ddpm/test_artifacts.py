@@ -97,3 +97,9 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monke
         artifacts.write_json(path, 2)
     assert artifacts.read_json(path) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_csv_comes_back_with_its_types(tmp_path: Path) -> None:
+    rows = [{"a": 1, "b": 2.5, "c": "x", "d": None}, {"a": -3, "b": 1e-9, "c": "y z", "d": 0.1}]
+    artifacts.write_csv(tmp_path / "x.csv", rows)
+    assert artifacts.read_csv(tmp_path / "x.csv") == rows

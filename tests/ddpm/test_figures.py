@@ -25,8 +25,8 @@ def png(figure: Figure) -> bytes:
 
 
 def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
-    axes = figures.fid_of_T(ROWS, "extractor x").axes[0]
-    labels = {line.get_label(): line for line in axes.lines}
+    axes = figures.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
+    labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
     assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"floor: real images (0.50)"}
     # mean over the two seeds of (linear, T = 50 and 100, ancestral)
     np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_ydata(), float), [3.0, 7.0])
@@ -35,8 +35,9 @@ def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
 
 
 def test_caption_is_on_the_figure() -> None:
-    for draw in (figures.fid_of_T, figures.loss_against_fid):
-        assert draw(ROWS, "extractor x, n = 5").get_supxlabel() == "extractor x, n = 5"
+    foot = "extractor x, n = 5"
+    for figure in (figures.distance_of_T(ROWS, "fid", "fid_floor", foot), figures.loss_against_fid(ROWS, foot)):
+        assert figure.get_supxlabel() == foot
 
 
 def test_alpha_bar_curves_run_from_one() -> None:
@@ -88,4 +89,5 @@ def test_forward_process_shows_images_over_histograms() -> None:
 
 
 def test_same_rows_same_bytes() -> None:
-    assert png(figures.fid_of_T(ROWS, "x")) == png(figures.fid_of_T(ROWS, "x"))
+    first, again = (figures.distance_of_T(ROWS, "fid", "fid_floor", "x") for _ in range(2))
+    assert png(first) == png(again)

@@ -1,0 +1,90 @@
+"""Losses of a trained network on held-out images, comparable between schedules.
+
+L_simple weighs the noise levels as the schedule does, so two schedules' values answer different questions. The loss at
+a given log SNR does not depend on the schedule, and its mean over a common grid is one question for all.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ddpm.diffusion import Denoiser, Schedule, q_sample
+from ddpm.errors import StudyError
+from ddpm.training import draw_t
+
+Array = NDArray[np.float64]
+
+
+def _square_errors(network: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
+    """Mean of (eps - eps_theta)^2 over each image's pixels, float64 ``[B]``."""
+    with torch.no_grad():
+        found = network(q_sample(x_0, t, eps, schedule), t)
+    return (found.double() - eps).square().flatten(1).mean(1)
+
+
+def simple_loss(
+    network: Denoiser, x_0: Tensor, eps: Tensor, schedule: Schedule, generator: torch.Generator, batch_size: int
+) -> Array:
+    """L_simple image by image: one stratified t for each, uniform on 1..T (Ho et al. 2020, eq. 14).
+
+    Args:
+        network: eps_theta.
+        x_0: held-out images in [-1, 1], float32 ``[N, 1, 28, 28]``.
+        eps: noise, like x_0.
+        schedule: the network's own, on x_0's device.
+        generator: draws t, on x_0's device.
+        batch_size: images a call.
+
+    Returns:
+        float64 ``[N]``; its mean is L_simple.
+    """
+    # the strata are spread over all images, so a batch of neighbours must not share a noise level
+    t = draw_t(len(x_0), schedule.T, generator, x_0.device)
+    t = t[torch.randperm(len(t), generator=generator, device=x_0.device)]
+    parts = zip(x_0.split(batch_size), t.split(batch_size), eps.split(batch_size), strict=True)
+    return torch.cat([_square_errors(network, *part, schedule) for part in parts]).cpu().numpy()
+
+
+def log_snr(schedule: Schedule) -> Array:
+    """log(alpha_bar / (1 - alpha_bar)) at t = 1..T, falling, float64 ``[T]``."""
+    alpha_bar = schedule.alpha_bar[1:]
+    return (torch.log(alpha_bar) - torch.log1p(-alpha_bar)).cpu().numpy()
+
+
+def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, noise: Callable[[int], Tensor]) -> Array:
+    """Mean squared error of eps at given log SNRs, between the two nearest t of the schedule by a line.
+
+    Args:
+        network: eps_theta.
+        x_0: held-out images in [-1, 1], float32 ``[N, 1, 28, 28]``, one batch.
+        schedule: the network's own, on x_0's device.
+        levels: log SNRs, rising, float64 ``[L]``.
+        noise: ``noise(i)`` is the noise for level i, like x_0: a pure function, so that networks are compared on equal
+            noise.
+
+    Returns:
+        float64 ``[L]``; its mean is the loss on the common grid.
+
+    Raises:
+        StudyError: a level that the schedule never reaches.
+    """
+    own = log_snr(schedule)
+    if levels[0] < own[-1] or levels[-1] > own[0]:
+        raise StudyError(
+            f"log SNRs {levels[0]:g} .. {levels[-1]:g} asked for, the schedule covers {own[-1]:.2f} .. {own[0]:.2f}",
+            cure="narrow the grid of log SNRs",
+        )
+    losses = []
+    for i, level in enumerate(levels):
+        eps = noise(i)
+        after = int(np.searchsorted(-own, -level))  # own[after] <= level
+        near = [max(after - 1, 0), after]
+        errors = [
+            float(_square_errors(network, x_0, torch.full((len(x_0),), k + 1, device=x_0.device), eps, schedule).mean())
+            for k in dict.fromkeys(near)
+        ]
+        losses.append(np.interp(level, own[near][::-1], errors[::-1]) if len(errors) == 2 else errors[0])
+    return np.array(losses)

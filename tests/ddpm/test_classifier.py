@@ -1,0 +1,61 @@
+"""The classifier learns, repeats to the bit, and judges without a memory of the batch."""
+
+import pytest
+import torch
+
+from ddpm import rng
+from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, Recipe, initialise, judge, train
+
+RECIPE = Recipe(epochs=8, batch_size=32, learning_rate=3e-3)
+
+
+def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ten classes that are easy to tell, wherever they lie: bars of ten lengths, uint8 images and labels."""
+    labels = torch.arange(n) % CLASSES
+    images = torch.zeros((n, 1, 28, 28), dtype=torch.uint8)
+    for image, label in zip(images, labels.tolist(), strict=True):
+        image[0, 12:15, 4 : 6 + 2 * label] = 255
+    return images, labels.to(torch.uint8)
+
+
+def trained(seed: int = 0) -> Classifier:
+    network = Classifier()
+    initialise(network, rng.stream(seed, "test weights"))
+    seen = sum(count for count, _ in train(network, *bars(320), RECIPE, seed))
+    assert seen == 320 * RECIPE.epochs
+    return network
+
+
+def test_learns_what_is_easy() -> None:
+    images, labels = bars(100)
+    features, probabilities = judge(trained(), images)
+    assert features.shape == (100, DIMENSIONS)
+    assert float(features.min()) >= 0
+    assert torch.allclose(probabilities.sum(1), torch.ones(100), atol=1e-5)
+    assert float((probabilities.argmax(1) == labels).float().mean()) > 0.95
+
+
+def test_same_seed_same_weights_another_seed_others() -> None:
+    first, again, other = trained(), trained(), trained(1)
+    states = [network.state_dict() for network in (first, again, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not torch.equal(states[0]["head.weight"], states[2]["head.weight"])
+
+
+def test_initial_weights_come_from_the_generator_alone() -> None:
+    networks = []
+    for unrelated in (0, 1):
+        torch.manual_seed(unrelated)  # the global state has no say
+        network = Classifier()
+        initialise(network, rng.stream(0, "test weights"))
+        networks.append(network.state_dict())
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_a_judgement_does_not_depend_on_the_batch(batch_size: int) -> None:
+    network = trained()
+    images, _ = bars(20)
+    whole, part = judge(network, images, 20), judge(network, images, batch_size)
+    assert torch.allclose(whole[0], part[0], atol=1e-5)
+    assert torch.allclose(whole[1], part[1], atol=1e-6)
