@@ -22,7 +22,7 @@ help:  ## this list
 
 # The dry run stumbles over outputs that do not exist yet and says so; the run itself, after it, hides nothing.
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
-	dvc repro --quiet reference schedule
+	dvc repro --quiet reference classifier validate schedule
 	dvc repro --dry --keep-going 2> /dev/null | python -m stages.pending | \
 	  OMP_NUM_THREADS=1 xargs -r -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 	dvc repro

@@ -8,6 +8,8 @@ TRAIN_IMAGES = RAW / "train-images-idx3-ubyte"
 TEST_IMAGES = RAW / "t10k-images-idx3-ubyte"
 WEIGHTS = Path("data/weights/inception.safetensors")
 REFERENCE = Path("data/features/reference.safetensors")
+CLASSIFIER = Path("data/weights/classifier.safetensors")
+DIGITS = Path("data/features/digits.safetensors")
 METRICS = Path("metrics")
 FIGURES = METRICS / "figures"
 
@@ -37,6 +39,11 @@ class Cell:
     def log(self) -> Path:
         """Training loss, a line a step."""
         return Path(f"data/logs/{self}.jsonl")
+
+    @property
+    def heldout(self) -> Path:
+        """Its losses on test images."""
+        return METRICS / "heldout" / f"{self}.json"
 
     def samples(self, sampler: str) -> Path:
         """Generated images, uint8 ``[n, 28, 28]``."""

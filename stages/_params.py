@@ -68,7 +68,7 @@ class Train(_Strict):
 class Sample(_Strict):
     """``steps`` 0 takes all T of a model; the batch size changes the speed, never which noise an image gets."""
 
-    images: Annotated[int, Field(ge=2)]
+    images: Annotated[int, Field(ge=8)]
     steps: Annotated[int, Field(ge=0)]
     batch_size: Positive
 
@@ -82,9 +82,48 @@ class Reference(_Strict):
 
 
 class Fid(_Strict):
-    """``kid_images``: how many reference images KID compares with (its cost is quadratic)."""
+    """``kid_images``: how many reference images KID, precision and recall compare with (their cost is quadratic);
+    ``kid_block``: images of a block of KID, for its error.
+    """
 
-    kid_images: Annotated[int, Field(ge=2)]
+    kid_images: Annotated[int, Field(ge=4)]
+    kid_block: Annotated[int, Field(ge=2)]
+
+
+class Classifier(_Strict):
+    """See ``ddpm.classifier.Recipe``."""
+
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class Heldout(_Strict):
+    """Test images for L_simple, and for the loss at each of the log SNRs, ascending."""
+
+    images: Annotated[int, Field(ge=2, le=10_000)]
+    images_per_level: Annotated[int, Field(ge=2, le=10_000)]
+    log_snr: Annotated[tuple[float, ...], Field(min_length=1)]
+
+
+class Validation(_Strict):
+    """Real images of each disturbed set, and the degrees of the disturbances, ascending."""
+
+    images: Annotated[int, Field(ge=2)]
+    levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]
+
+
+class Ideal(_Strict):
+    """For which T the best possible network is sampled, and how many images; its cost grows with both."""
+
+    T: Annotated[list[Positive], Field(min_length=1)]
+    images: Annotated[int, Field(ge=8)]
+
+
+class Ranking(_Strict):
+    """How often 32 samples are drawn from every cell."""
+
+    draws: Positive
 
 
 class Data(_Strict):
@@ -110,6 +149,11 @@ class Params(_Strict):
     extractor: str
     reference: Reference
     fid: Fid
+    classifier: Classifier
+    heldout: Heldout
+    validation: Validation
+    ranking: Ranking
+    ideal: Ideal
 
     def schedule_parameters(self, name: str) -> dict[str, Any]:
         """The numbers of one schedule; StudyError when params.yaml has no group of that name."""

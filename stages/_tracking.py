@@ -99,12 +99,13 @@ class _Publisher:
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
             protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
             self._log_params(run, _flat(protocol))
-        summary = METRICS / "summary.json"
-        digest = _md5(summary) if summary.exists() else ""
-        if digest and run.data.tags.get("summary_md5") != digest:
-            for path in (summary, METRICS / "fid_of_T.csv", *sorted(FIGURES.glob("*.png"))):
+        results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json")]
+        results = [path for path in results if path.exists()]
+        digest = ",".join(map(_md5, results))
+        if digest and run.data.tags.get("results_md5") != digest:
+            for path in (*results, *sorted(FIGURES.glob("*.png"))):
                 self.client.log_artifact(run.info.run_id, str(path))
-            self.client.set_tag(run.info.run_id, "summary_md5", digest)
+            self.client.set_tag(run.info.run_id, "results_md5", digest)
         if run.info.status == "RUNNING":
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
@@ -116,7 +117,7 @@ class _Publisher:
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
         """One run of one cell with all its samplers; False when it was there already."""
-        files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log}
+        files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log, "heldout_md5": cell.heldout}
         for sampler in self.params.grid.sampler:
             files |= {
                 f"dvc.{sampler}.samples_md5": cell.samples(sampler),
@@ -145,6 +146,8 @@ class _Publisher:
         log = artifacts.read_json_lines(cell.log)
         points = [("loss", record["loss"], record["step"]) for record in log]
         points += [("epoch_loss", loss, epoch) for epoch, loss in enumerate(epoch_losses(log), start=1)]
+        heldout = artifacts.read_json(cell.heldout)
+        points += [(f"heldout.{key}", v, 0) for key, v in heldout.items() if isinstance(v, int | float)]
         for sampler in self.params.grid.sampler:
             measured = artifacts.read_json(cell.metrics(sampler))
             points += [(f"{key}.{sampler}", v, 0) for key, v in measured.items() if isinstance(v, int | float)]

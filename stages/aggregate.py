@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from ddpm import artifacts, figures, rng
+from ddpm import artifacts, figures, figures_judges, rng
 from ddpm.diffusion import Schedule, q_sample
 from ddpm.errors import StudyError
 from ddpm.mnist import parse_images, to_model
 from ddpm.schedules import make_schedule
+from ddpm.statistics import kendall_tau
 from stages import _params, _tracking
 from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
 from stages._cli import command_line
@@ -29,6 +30,7 @@ FORWARD_T = 100  # the report's figure 2
 FORWARD_IMAGES = 500  # enough pixels for a smooth histogram
 
 Row = dict[str, Any]
+AXES = ("schedule", "T", "seed", "sampler")
 
 
 def loss_rows(cell: Cell) -> list[Row]:
@@ -41,11 +43,15 @@ def loss_rows(cell: Cell) -> list[Row]:
 def collect(grid: _params.Grid, losses: list[Row]) -> list[Row]:
     """One row a cell and sampler; StudyError when two rows were measured in different ways."""
     last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
+    digits = {tuple(row[axis] for axis in AXES): row for row in artifacts.read_csv(METRICS / "digits.csv")}
     rows = []
     for cell, sampler in product(grid.cells(), grid.sampler):
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
         loss = last[cell.schedule, cell.T, cell.seed]
-        rows.append(key | {"loss": loss} | artifacts.read_json(cell.metrics(sampler)))
+        heldout = artifacts.read_json(cell.heldout)
+        simple = {name: heldout[name] for name in ("loss_simple", "loss_common")}
+        second = {name: value for name, value in digits[tuple(key.values())].items() if name not in AXES}
+        rows.append(key | {"loss": loss} | simple | artifacts.read_json(cell.metrics(sampler)) | second)
     for name in ("extractor", "weights_sha256", "samples", "reference_images"):
         found = sorted({str(row[name]) for row in rows})
         if len(found) > 1:
@@ -75,6 +81,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "fid": fid,
         "best": {name: best[name] for name in ("schedule", "T", "seed", "sampler", "fid")},
         "measured_with": {name: rows[0][name] for name in names},
+        "judges_agree_tau": kendall_tau([row["fid"] for row in rows], [row["digits_distance"] for row in rows]),
     }
 
 
@@ -93,6 +100,18 @@ def _forward_figure(params: _params.Params) -> Figure:
     return figures.forward_process(strips, FORWARD_T)
 
 
+def _level_curves(grid: _params.Grid) -> dict[tuple[str, int], dict[float, float]]:
+    """(schedule, T) -> log SNR -> held-out loss, seeds averaged; cells that do not cover the levels are left out."""
+    curves = {}
+    for schedule, T in product(grid.schedule, grid.T):
+        found = [artifacts.read_json(Cell(schedule, T, seed).heldout)["loss_at_log_snr"] for seed in grid.seed]
+        if all(found):
+            curves[schedule, T] = {
+                float(level): float(np.mean([seed[level] for seed in found])) for level in sorted(found[0], key=float)
+            }
+    return curves
+
+
 def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
     grid, foot = params.grid, caption(rows[0])
     tables = {
@@ -106,7 +125,10 @@ def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[st
         "alpha_bar": figures.alpha_bar_curves(tables),
         "forward": _forward_figure(params),
         "loss": figures.loss_curves(losses),
-        "fid_of_T": figures.fid_of_T(rows, foot),
+        "fid_of_T": figures.distance_of_T(rows, "fid", "fid_floor", foot),
+        "digits_of_T": figures.distance_of_T(rows, "digits_distance", "digits_floor", "the classifier of digits"),
+        "loss_at_log_snr": figures_judges.loss_at_log_snr(_level_curves(grid)),
+        "disturbances": figures_judges.disturbances(artifacts.read_csv(METRICS / "validation.csv")),
         "loss_against_fid": figures.loss_against_fid(rows, foot),
     }
     for sampler in grid.sampler:

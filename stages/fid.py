@@ -1,13 +1,16 @@
-"""Distances of one cell's samples to real images: FID with its floor at equal n, and KID."""
+"""Distances of one cell's samples to real images: FID with its floor at equal n, KID, precision and recall."""
 
 import time
 
 import numpy as np
+import torch
 import typer
 
-from ddpm import artifacts
+from ddpm import artifacts, rng
 from ddpm.errors import StudyError
-from ddpm.frechet import frechet_distance, kernel_distance
+from ddpm.estimators import blocks, frechet_infinity, kernel_distance_by_blocks
+from ddpm.frechet import fit_gaussian, gaussian_distance, kernel_distance
+from ddpm.neighbours import precision_recall
 from stages import _params
 from stages._cells import REFERENCE, Cell
 from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line
@@ -16,35 +19,52 @@ from stages._times import record
 app = typer.Typer(add_completion=False)
 
 
-def measure(real: artifacts.Arrays, samples: np.ndarray, kid_images: int) -> dict[str, float | int]:
-    """FID and KID of the samples, and what real images score in their place.
+def _permutation(rows: int, replicate: int) -> np.ndarray:
+    return torch.randperm(rows, generator=rng.stream(0, "FID infinity", replicate)).numpy()
+
+
+def measure(real: artifacts.Arrays, samples: np.ndarray, fid: _params.Fid) -> dict[str, float | int]:
+    """How far the samples are from real images, and what real images score in their place.
 
     The floor is the mean over disjoint blocks of n real training images, none of them in the reference. ``fid_equal_n``
-    and its floor take n images of the reference as well: both sides at equal n.
+    and its floor take n images of the reference as well: both sides at equal n. Precision and recall are of the samples
+    and as many reference images; theirs is the floor of the first block.
     """
     reference, n = real["reference"], len(samples)
-    blocks = [real["floor"][i : i + n] for i in range(0, len(real["floor"]) - n + 1, n)]
-    if not blocks:
+    parts = blocks(len(real["floor"]), n)
+    if not parts:
         raise StudyError(
             f"{n} samples need a floor of at least as many real images, there are {len(real['floor'])}",
             where="reference.floor_images",
             cure="raise it, or lower sample.images",
         )
-    floors = [frechet_distance(block, reference) for block in blocks]
-    equal_n = reference[:n]
+    all_real, equal_n, generated = fit_gaussian(reference), fit_gaussian(reference[:n]), fit_gaussian(samples)
+    held = [fit_gaussian(real["floor"][part]) for part in parts]
+    floors = [gaussian_distance(part, all_real) for part in held]
+    kid = kernel_distance_by_blocks(samples, reference[: fid.kid_images], fid.kid_block)
+    infinite = frechet_infinity(samples, all_real, lambda k: _permutation(n, k))
+    precision, recall = precision_recall(samples, reference[:n])
+    real_precision, real_recall = precision_recall(real["floor"][:n], reference[:n])
     found: dict[str, float | int] = {
-        "fid": frechet_distance(samples, reference),
+        "fid": gaussian_distance(generated, all_real),
         "fid_floor": float(np.mean(floors)),
         "fid_floor_std": float(np.std(floors, ddof=1)) if len(floors) > 1 else 0.0,
         "fid_floor_blocks": len(floors),
-        "fid_equal_n": frechet_distance(samples, equal_n),
-        "fid_equal_n_floor": float(np.mean([frechet_distance(block, equal_n) for block in blocks])),
-        "kid": kernel_distance(samples, reference[:kid_images]),
+        "fid_equal_n": gaussian_distance(generated, equal_n),
+        "fid_equal_n_floor": float(np.mean([gaussian_distance(part, equal_n) for part in held])),
+        "fid_infinity": infinite.value,
+        "fid_infinity_error": infinite.error,
+        "kid": kernel_distance(samples, reference[: fid.kid_images]),
+        "kid_error": kid.error,
+        "precision": precision,
+        "recall": recall,
+        "precision_floor": real_precision,
+        "recall_floor": real_recall,
         "samples": n,
         "reference_images": len(reference),
     }
     if len(real["test"]) >= n:
-        found["fid_test_images"] = frechet_distance(real["test"][:n], reference)
+        found["fid_test_images"] = gaussian_distance(fit_gaussian(real["test"][:n]), all_real)
     return found
 
 
@@ -61,7 +81,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
             where=str(cell.features(sampler)),
             cure="run `dvc repro`",
         )
-    found = measure(real, generated["samples"], params.fid.kid_images)
+    found = measure(real, generated["samples"], params.fid)
     extractor = {"extractor": identity["name"], "weights_sha256": identity["weights_sha256"]}
     artifacts.write_json(cell.metrics(sampler), found | extractor)
     record("fid", f"{cell}-{sampler}", time.monotonic() - started, len(generated["samples"]))

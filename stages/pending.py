@@ -21,10 +21,12 @@ def chain(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
 
     A dry run cannot look past an output that does not exist yet, so what follows a stage that is left is left as well.
     """
-    targets = [f"train@{cell}"] if f"train@{cell}" in left else []
+    trains = f"train@{cell}" in left
+    targets = [f"train@{cell}"] if trains else []
+    targets += [f"heldout@{cell}"] if trains or f"heldout@{cell}" in left else []
     for sampler in samplers:
         steps = [f"{stage}@{cell}-{sampler}" for stage in ("sample", "embed", "fid")]
-        first = 0 if targets[:1] == [f"train@{cell}"] else next((i for i, s in enumerate(steps) if s in left), 3)
+        first = 0 if trains else next((i for i, s in enumerate(steps) if s in left), 3)
         targets += steps[first:]
     return targets
 
@@ -33,7 +35,8 @@ def pending(grid: _params.Grid, dry_run: str) -> list[list[str]]:
     """The work of every cell that has any, the cells with most steps first, so that the last ones are short."""
     left = set(re.findall(r"Running stage '([^']+)'", dry_run))
     chains = [chain(cell, grid.sampler, left) for cell in sorted(grid.cells(), key=lambda cell: -cell.T)]
-    return [targets for targets in chains if targets]
+    ideal = [[name] for name in sorted(left) if name.startswith("ideal@")]
+    return [targets for targets in chains if targets] + ideal
 
 
 @app.command(help=__doc__)

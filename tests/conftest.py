@@ -30,6 +30,12 @@ def idx_images(images: np.ndarray) -> bytes:
     return bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape) + images.tobytes()
 
 
+def idx_labels(n: int) -> bytes:
+    """All ten digits, and then zeros and ones, as an IDX file."""
+    labels = [i if i < 10 else i % 2 for i in range(n)]
+    return bytes([0, 0, 8, 1]) + struct.pack(">I", n) + bytes(labels)
+
+
 def strokes(n: int, seed: int) -> np.ndarray:
     """Something like digits: a bright bar at a random place on black, uint8 ``[n, 28, 28]``."""
     rng = np.random.default_rng(seed)
@@ -47,14 +53,21 @@ def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     params["grid"] = {"schedule": ["linear", "cosine"], "T": [20, 30], "seed": [0], "sampler": ["ancestral", "clipped"]}
     params["network"] |= {"patch": 4, "channels": [8], "attention": False}
     params["train"] |= {"images": 48, "epochs": 2, "batch_size": 32}
-    params["sample"] |= {"images": 6, "batch_size": 4}
-    params["reference"] = {"images": 12, "floor_images": 12, "test_images": 6}
-    params["fid"] = {"kid_images": 8}
+    params["sample"] |= {"images": 8, "batch_size": 4}
+    params["reference"] = {"images": 16, "floor_images": 16, "test_images": 8}
+    params["fid"] = {"kid_images": 8, "kid_block": 4}
+    params["classifier"] = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3}
+    params["heldout"] = {"images": 12, "images_per_level": 4, "log_snr": [-2, 0, 2]}
+    params["validation"] = {"images": 8, "levels": [0.5, 1.0]}
+    params["ranking"] = {"draws": 3}
+    params["ideal"] = {"T": [20], "images": 8}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     raw = tmp_path / "data" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").write_bytes(idx_images(strokes(48, 0)))
     (raw / "t10k-images-idx3-ubyte").write_bytes(idx_images(strokes(12, 1)))
+    (raw / "train-labels-idx1-ubyte").write_bytes(idx_labels(48))
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(idx_labels(12))
     before = Path.cwd()
     monkeypatch.chdir(tmp_path)
     yield tmp_path

@@ -60,6 +60,30 @@ elif stage == "fid":
     value = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
     Path("metrics/cells").mkdir(parents=True, exist_ok=True)
     Path(f"metrics/cells/{{cell}}-{{sampler}}.json").write_text('{{"fid": %r}}' % value)
+elif stage == "classifier":
+    put("data/weights/classifier.safetensors", group("classifier"))
+    put("data/features/digits.safetensors", group("classifier", "reference"))
+    put("metrics/classifier.json")
+    Path("metrics/classifier.json").write_text("{{}}")
+elif stage == "validate":
+    put("metrics/validation.csv", get("data/features/reference.safetensors"), group("validation"))
+    Path("metrics/validation.json").write_text("{{}}")
+elif stage == "heldout":
+    put(f"metrics/heldout/{{cell}}.json")
+    value = int(hashlib.sha256(get(f"data/models/{{cell}}.safetensors").encode()).hexdigest()[:8], 16) / 2**32
+    Path(f"metrics/heldout/{{cell}}.json").write_text('{{"loss_simple": %r}}' % value)
+elif stage == "ideal":
+    put(f"metrics/ideal/{{s}}-{{T}}.json")
+    Path(f"metrics/ideal/{{s}}-{{T}}.json").write_text("{{}}")
+elif stage in ("digits", "ranking"):
+    source = "data/samples" if stage == "digits" else "metrics/cells"
+    every = [get(path) for path in sorted(Path(source).iterdir())]
+    put("metrics/digits.csv" if stage == "digits" else "metrics/ranking.json", every, group("grid"))
+    if stage == "ranking":
+        Path("metrics/ranking.json").write_text('{{"x": "%s"}}' % get("metrics/ranking.json"))
+elif stage == "claims":
+    digest = hashlib.sha256(get("metrics/fid_of_T.csv").encode()).hexdigest()
+    Path("metrics/claims.json").write_text('{{"x": "%s"}}' % digest)
 elif stage == "aggregate":
     Path("metrics/figures").mkdir(parents=True, exist_ok=True)
     axes = {{}}
@@ -125,9 +149,17 @@ class Study:
 def counts(
     train: int, sample: int, *, embed: int | None = None, fid: int | None = None, **others: int
 ) -> dict[str, int]:
-    measured = {"train": train, "sample": sample, "embed": sample if embed is None else embed}
-    measured |= {"fid": measured["embed"] if fid is None else fid, "aggregate": 1}
+    measured = {"train": train, "heldout": train, "sample": sample, "embed": sample if embed is None else embed}
+    measured |= {"fid": measured["embed"] if fid is None else fid}
+    measured |= {"digits": min(sample, 1), "ranking": min(measured["fid"], 1), "aggregate": 1, "claims": 1}
     return {stage: n for stage, n in (measured | others).items() if n}
+
+
+def of_cells(counted: dict[str, int]) -> dict[str, int]:
+    """Those of a count that `make study` runs cell by cell; the rest waits for all cells."""
+    return {
+        stage: n for stage, n in counted.items() if stage in ("train", "heldout", "sample", "embed", "fid", "ideal")
+    }
 
 
 def in_parallel(study: Study) -> Counter[str]:

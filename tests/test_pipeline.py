@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.dvc_study import Study, counts, in_parallel
+from tests.dvc_study import Study, counts, in_parallel, of_cells
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole grid, run once: 3 schedules x 2 T x 2 samplers."""
+    """A whole grid, run once: 3 schedules x 2 T."""
     home = tmp_path_factory.mktemp("home")
     root = home / "study"
     root.mkdir()
@@ -28,6 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".gitignore",
         ".dvcignore",
         "dvc.yaml",
+        "claims.yaml",
     ):
         source = ROOT / name
         if source.is_dir():
@@ -37,12 +38,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(source, root / name)
     study = Study(root, home)
     study.edit("conf/config.yaml", "T: 50,100,200,400,800", "T: 50,100")
+    study.edit("conf/config.yaml", "sampler: ancestral,clipped", "sampler: ancestral")
     study.call(sys.executable, "-c", "from dvc.utils.hydra import compose_and_dump as c; import os; "
                "c('params.yaml', os.path.abspath('conf'), None, 'config', '', [])")  # fmt: skip
     study.call("git", "init", "-q", "-b", "main")
     study.commit()
     first = study.dvc("repro")
-    assert first == counts(6, 12, mnist=1, weights=1, reference=1, schedule=6)
+    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1}
+    assert first == counts(6, 6, schedule=6, ideal=3, **once)
     study.commit()
     return home
 
@@ -54,20 +57,23 @@ def study(finished: Path, tmp_path: Path) -> Study:
     return Study(tmp_path / "study", tmp_path)
 
 
+AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1}
+
+
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.call("git", "clone", "-q", ".", str(tmp_path / "clone"))
     study.root = tmp_path / "clone"
     study.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")  # so that no lock entry fits
-    study.dvc("repro", "reference", "schedule")
-    assert in_parallel(study) == {k: v for k, v in counts(6, 12).items() if k != "aggregate"}
-    assert study.dvc("repro") == {"aggregate": 1}
+    study.dvc("repro", "reference", "classifier", "validate", "schedule")
+    assert in_parallel(study) == of_cells(counts(6, 6))
+    assert study.dvc("repro") == AFTER_CELLS
 
 
 def test_cells_in_parallel_when_some_are_done(study: Study) -> None:
     study.edit("params.yaml", "    s: 0.002", "    s: 0.01")
-    study.dvc("repro", "reference", "schedule")
-    assert in_parallel(study) == {k: v for k, v in counts(2, 4).items() if k != "aggregate"}
-    assert study.dvc("repro") == {"aggregate": 1}
+    study.dvc("repro", "reference", "classifier", "validate", "schedule")
+    assert in_parallel(study) == of_cells(counts(2, 2, ideal=1))
+    assert study.dvc("repro") == AFTER_CELLS
     assert in_parallel(study) == {}
 
 
@@ -76,9 +82,9 @@ def test_nothing_changed_nothing_runs(study: Study) -> None:
 
 
 def test_one_column_by_selector(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "schedule=cosine") == {"aggregate": 1}
+    assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS
     assert yaml.safe_load((study.root / "params.yaml").read_text())["grid"]["schedule"] == ["cosine"]
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 4}'
+    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 2}'
 
 
 def test_the_way_back_from_a_column(study: Study) -> None:
@@ -86,52 +92,54 @@ def test_the_way_back_from_a_column(study: Study) -> None:
     study.call("git", "checkout", ".")
     study.call("dvc", "checkout")
     assert study.dvc("repro") == {}
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 12}'
+    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 6}'
 
 
 def test_two_schedules_and_one_T(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine"', "-S", "T=100") == {"aggregate": 1}
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 4}'
+    assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine"', "-S", "T=100") == AFTER_CELLS
+    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 2}'
 
 
 def test_a_schedules_number_reruns_its_column(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01") == counts(2, 4, schedule=2)
+    assert study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01") == counts(2, 2, schedule=2, ideal=1)
     assert {line.split()[1] for line in study.ran() if line.startswith("train")} == {"cosine"}
 
 
 def test_learning_rate_reruns_all_cells(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "train.learning_rate=0.002") == counts(6, 12)
+    assert study.dvc("exp", "run", "-S", "train.learning_rate=0.002") == counts(6, 6)
 
 
 def test_sample_count_keeps_the_models(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "sample.images=64") == counts(0, 12)
+    assert study.dvc("exp", "run", "-S", "sample.images=64") == counts(0, 6)
 
 
 def test_kid_images_keeps_the_features(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {"fid": 12}  # equal distances: the table stands
+    assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {"fid": 6}  # equal distances: the table stands
 
 
 def test_extractor_keeps_the_samples(study: Study) -> None:
     changed = study.dvc("exp", "run", "-S", "extractor=inception-nsfwjs-2048")
-    assert changed == counts(0, 0, embed=12, reference=1, weights=1)
+    assert changed == counts(0, 0, embed=6, reference=1, weights=1, validate=1, ideal=3)
 
 
 def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 6, schedule=3)
+    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 3, schedule=3)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
 
 
 def test_a_new_seed_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 12)
+    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 6)
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
 
 
 def test_a_new_sampler_samples_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'sampler="ancestral,clipped,ddim"') == counts(0, 6)
+    assert study.dvc("exp", "run", "-S", 'sampler="ancestral,ddim"') == counts(0, 6)
 
 
 def test_a_new_schedule_runs_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine,sigmoid,linear-ho"') == counts(2, 4, schedule=2)
+    assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine,sigmoid,linear-ho"') == counts(
+        2, 2, schedule=2, ideal=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,10 +147,12 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
     [
         ("ddpm/figures.py", {"aggregate": 1}),
         ("stages/_tracking.py", {}),
-        ("ddpm/frechet.py", {"fid": 12}),
-        ("ddpm/schedules.py", {"schedule": 6, "aggregate": 1}),  # equal tables: no model is trained again
-        ("ddpm/sampling.py", {"sample": 12}),  # equal samples: nothing after them runs
-        ("ddpm/training.py", {"train": 6}),
+        ("ddpm/frechet.py", {"fid": 6, "validate": 1, "ideal": 3, "digits": 1, "ranking": 1}),
+        # equal tables: no model is trained again
+        ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, "aggregate": 1, "claims": 1}),
+        ("ddpm/sampling.py", {"sample": 6, "ideal": 3}),  # equal samples: nothing after them runs
+        ("ddpm/training.py", {"train": 6, "heldout": 6}),
+        ("claims.yaml", {"claims": 1}),
     ],
 )
 def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected: dict[str, int]) -> None:
@@ -153,19 +163,19 @@ def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected
 
 def test_queue_fills_the_cache_for_repro(study: Study) -> None:
     study.dvc("exp", "run", "--temp", "-S", "sample.images=64")
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 12}'
+    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 6}'
     study.edit("params.yaml", "sample:\n  images: 500", "sample:\n  images: 64")
-    # only aggregate, whose uncached outputs keep it out of DVC's run cache
-    assert study.dvc("repro") == {"aggregate": 1}
+    # only the two whose uncached outputs keep them out of DVC's run cache
+    assert study.dvc("repro") == {"digits": 1, "aggregate": 1}
 
 
 def test_metrics_and_plots(study: Study) -> None:
     study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01")
     shown = study.call("dvc", "metrics", "show", "--json")
-    assert "metrics/cells/cosine-50-0-clipped.json" in shown
+    assert "metrics/cells/cosine-50-0-ancestral.json" in shown
     changed = study.call("dvc", "metrics", "diff", "--json")
-    assert "cosine-50-0-clipped" in changed
-    assert "linear-50-0-clipped" not in changed
+    assert "cosine-50-0-ancestral" in changed
+    assert "linear-50-0-ancestral" not in changed
     study.call("dvc", "plots", "show", "--out", "plots")
     page = (study.root / "plots" / "index.html").read_text()
     assert "cosine" in page

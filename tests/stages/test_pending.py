@@ -21,6 +21,7 @@ def test_all_that_follows_what_is_left_longest_cell_first() -> None:
     assert pending(GRID, text) == [
         [
             "train@linear-ho-800-0",
+            "heldout@linear-ho-800-0",
             *(f"{stage}@linear-ho-800-0-{m}" for m in ("ancestral", "clipped") for stage in ("sample", "embed", "fid")),
         ],
         ["embed@linear-50-0-clipped", "fid@linear-50-0-clipped"],

@@ -11,7 +11,7 @@ import pytest
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages import fid, reference, sample, schedule, train
+from stages import classifier, digits, fid, heldout, ideal, ranking, reference, sample, schedule, train, validate
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import AXES, CELL, SAMPLER, run
 
@@ -28,7 +28,13 @@ REFUSALS: list[tuple[ModuleType, list[str], dict[str, dict[str, object]], str]] 
     (sample, [*AXES, *SAMPLER], {}, "cannot read"),
     (sample, [*AXES, "--sampler", "euler"], {}, "there is no sampler 'euler'"),
     (fid, [*AXES, *SAMPLER], {}, "reference.safetensors: cannot read"),
-    (reference, [], {"reference": {"images": 40}}, "40 + 12 images asked for, there are 48"),
+    (reference, [], {"reference": {"images": 40}}, "40 + 16 images asked for, there are 48"),
+    (classifier, [], {"reference": {"floor_images": 40}}, "16 + 40 images asked for, there are 48"),
+    (heldout, AXES, {}, "cannot read"),
+    (ideal, AXES[:4], {}, "cannot read"),
+    (validate, [], {}, "cannot read"),
+    (digits, [], {}, "cannot read"),
+    (ranking, [], {}, "cannot read"),
     (reference, [], {"extractor": "x"}, "there is no extractor 'x'"),  # type: ignore[dict-item]
     (train, AXES, {"train": {"epochs": 0}}, "train.epochs: Input should be greater than or equal to 1"),
     (train, AXES, {"train": {"lr": 0.1}}, "train.lr: Extra inputs are not permitted"),

@@ -1,0 +1,51 @@
+"""What a schedule and its number of steps cost by themselves: FID of samples from the best possible network.
+
+The exact posterior mean over all training images takes the network's place, so nothing is left but the steps.
+"""
+
+import time
+from functools import partial
+
+import typer
+
+from ddpm import artifacts, rng
+from ddpm.frechet import fit_gaussian, gaussian_distance
+from ddpm.ideal import ideal_denoiser
+from ddpm.mnist import SIDE, to_model, to_uint8
+from ddpm.sampling import get_sampler, reverse
+from ddpm.schedules import make_schedule
+from stages import _params, _real
+from stages._cells import METRICS, REFERENCE
+from stages._cli import ScheduleOption, TimestepsOption, command_line, progress
+from stages._device import choose
+from stages._features import Embedder
+from stages._times import record
+
+app = typer.Typer(add_completion=False)
+
+SAMPLERS = ("ancestral", "clipped")
+
+
+@app.command(help=__doc__)
+def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
+    params = _params.load()
+    started, count = time.monotonic(), params.ideal.images
+    device, _ = choose(params.compute)
+    table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
+    denoiser = ideal_denoiser(to_model(_real.train_images()).to(device), table)
+    noise = partial(rng.image_noise, 0, "sampling noise", first=0, count=count, shape=(1, SIDE, SIDE), device=device)
+    embed, real = Embedder(params.extractor, device), fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
+    found = {}
+    for sampler in SAMPLERS:
+        label = f"ideal {schedule}-{timesteps} {sampler}"
+        with progress(label, timesteps, "steps") as advance:
+            for _, x in reverse(denoiser, table, get_sampler(sampler), timesteps, noise):  # noqa: B007  # the last is x_0
+                advance(1)
+        features = embed(to_uint8(x).cpu(), f"features of {label}")
+        found[sampler] = gaussian_distance(fit_gaussian(features), real)
+    artifacts.write_json(METRICS / "ideal" / f"{schedule}-{timesteps}.json", {"fid": found, "samples": count})
+    record("ideal", f"{schedule}-{timesteps}", time.monotonic() - started, count * timesteps * len(SAMPLERS))
+
+
+if __name__ == "__main__":
+    command_line(app)

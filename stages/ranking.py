@@ -1,0 +1,50 @@
+"""How far 32 samples, as many as the report looked at, rank the cells as all samples do: by drawing them many times.
+
+Cells of one sampler are ranked by FID; a draw takes 32 samples of every cell, without replacement.
+"""
+
+import time
+
+import numpy as np
+import torch
+import typer
+
+from ddpm import artifacts, rng
+from ddpm.frechet import fit_gaussian, gaussian_distance
+from ddpm.statistics import kendall_tau
+from stages import _params
+from stages._cells import METRICS, REFERENCE
+from stages._cli import command_line, progress
+from stages._times import record
+
+app = typer.Typer(add_completion=False)
+
+FEW = 32
+
+
+@app.command(help=__doc__)
+def main() -> None:
+    params = _params.load()
+    started, draws = time.monotonic(), params.ranking.draws
+    real = fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
+    taus: dict[str, list[float]] = {}
+    for sampler in params.grid.sampler:
+        cells = params.grid.cells()
+        features = [artifacts.read_tensors(cell.features(sampler))[0]["samples"] for cell in cells]
+        full = [artifacts.read_json(cell.metrics(sampler))["fid"] for cell in cells]
+        taus[sampler] = []
+        with progress(f"rank by {FEW} samples, {sampler}", draws * len(cells), "cells") as advance:
+            for draw in range(draws):
+                few = []
+                for cell, rows in zip(cells, features, strict=True):
+                    chosen = torch.randperm(len(rows), generator=rng.stream(draw, "few", str(cell)))[:FEW].numpy()
+                    few.append(gaussian_distance(fit_gaussian(rows[chosen]), real))
+                    advance(1)
+                taus[sampler].append(kendall_tau(few, full))
+    means = {sampler: float(np.mean(values)) for sampler, values in taus.items()}
+    artifacts.write_json(METRICS / "ranking.json", {"n": FEW, "mean_tau": means, "tau": taus})
+    record("ranking", "", time.monotonic() - started, draws)
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,45 @@
+"""A study small enough for a test: four cells, a network of thousands of weights, an Inception that nobody trained."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ddpm import artifacts
+from ddpm.inception_network import InceptionV3
+from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
+from stages._cells import WEIGHTS
+from tests.stage_runs import run
+
+
+@pytest.fixture(scope="session")
+def random_weights() -> artifacts.Arrays:
+    """An Inception-v3 that nobody trained: enough to see that the stages hang together."""
+    net = InceptionV3("keras", 768)
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, tensor in net.state_dict().items():
+        if name.endswith("conv.weight"):
+            tensor = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
+        state[name] = tensor.numpy()
+    return state
+
+
+@pytest.fixture
+def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
+    artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
+    run(reference)
+    run(classifier)
+    run(validate)
+    for name in ("linear", "cosine"):
+        for T in ("20", "30"):
+            run(schedule, "--schedule", name, "--T", T)
+            axes = ["--schedule", name, "--T", T, "--seed", "0"]
+            run(train, *axes)
+            run(heldout, *axes)
+            for sampler in ("ancestral", "clipped"):
+                for module in (sample, embed, fid):
+                    run(module, *axes, "--sampler", sampler)
+    run(digits)
+    run(ranking)
+    return tiny_study

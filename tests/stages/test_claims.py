@@ -1,0 +1,131 @@
+"""The claims command on planted metrics: all eleven verdicts, and a changed number turns the right one round."""
+
+import hashlib
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages import claims
+from stages._rules import parse_rules
+from tests.conftest import ROOT, edit_params
+from tests.stage_runs import run
+
+ALL_T = [50, 100, 200, 400, 800]
+
+
+@pytest.fixture
+def planted(tiny_study: Path) -> Path:
+    """Three seeds: cosine somewhat worse than sigmoid at every T, everything else alike."""
+    shutil.copy(ROOT / "claims.yaml", tiny_study)
+    schedules = ["linear", "cosine", "sigmoid"]
+    edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [0, 1, 2]})
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for schedule in schedules:
+        for T in ALL_T:
+            for seed in range(3):
+                losses = {"loss_simple": 0.1 * math.exp(0.001 * rng.normal()), "loss_common": 0.1}
+                for sampler in ("ancestral", "clipped"):
+                    axes = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
+                    distance = (1.5 if schedule == "cosine" else 1.0) * math.exp(0.002 * rng.normal())
+                    rows.append(axes | losses | {"fid": distance, "digits_distance": distance})
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
+    artifacts.write_json(Path("metrics/ranking.json"), {"tau": {"ancestral": [0.5] * 999, "clipped": [0.5] * 999}})
+    return tiny_study
+
+
+def judged() -> dict[str, Any]:
+    run(claims)
+    found: dict[str, Any] = artifacts.read_json(Path("metrics/claims.json"))
+    return found
+
+
+def plant(**factors: float) -> None:
+    """Multiply the FIDs of schedules in the committed table."""
+    path = Path("metrics/fid_of_T.csv")
+    rows = artifacts.read_csv(path)
+    for row in rows:
+        row["fid"] *= factors.get(row["schedule"], 1.0)
+    artifacts.write_csv(path, rows)
+
+
+def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
+    found = judged()
+    assert len(found["claims"]) == 11
+    assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided"}
+    assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "claims.yaml").read_bytes()).hexdigest()
+    assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", 3)
+    worse = found["claims"]["cosine-worse"]
+    assert worse["verdict"] == worse["second_opinion"] == "supported"
+    assert worse["low"] < math.log(1.5) < worse["high"]
+    assert worse["n"] == 3
+    assert found["claims"]["n32-enough"]["verdict"] == "refuted"
+    assert found["claims"]["T-small-effect"]["verdict"] == "supported"
+    assert found["claims"]["loss-flat-in-T"]["verdict"] == "supported"
+
+
+def test_a_changed_number_turns_its_verdict_round_and_no_other(planted: Path) -> None:
+    before = judged()["claims"]
+    plant(cosine=0.5)
+    after = judged()["claims"]
+    assert (before["cosine-worse"]["verdict"], after["cosine-worse"]["verdict"]) == ("supported", "refuted")
+    assert after["cosine-worse"]["second_opinion"] == "supported"  # the other judge's numbers were left alone
+    changed = {name for name in before if before[name]["verdict"] != after[name]["verdict"]}
+    assert changed == {"cosine-worse"}
+
+
+def test_same_metrics_same_bytes(planted: Path) -> None:
+    run(claims)
+    first = Path("metrics/claims.json").read_bytes()
+    run(claims)
+    assert Path("metrics/claims.json").read_bytes() == first
+
+
+def test_the_table_says_verdict_and_numbers(planted: Path) -> None:
+    printed = CliRunner().invoke(claims.app, []).stdout
+    assert "cosine-worse" in printed
+    assert "1.50 times" in printed
+
+
+def test_one_column_leaves_what_needs_more_undecided(planted: Path) -> None:
+    edit_params(planted, grid={"schedule": ["cosine"]})
+    path = Path("metrics/fid_of_T.csv")
+    artifacts.write_csv(path, [row for row in artifacts.read_csv(path) if row["schedule"] == "cosine"])
+    found = judged()["claims"]
+    assert found["cosine-worse"]["verdict"] == found["gaussian-end"]["verdict"] == "undecided"
+    assert found["cosine-worse"]["plain"] == "the grid has no sigmoid-50-0-ancestral"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("confidence: 0.95", "confidence: 2", "confidence"),
+        ("confidence: 0.95", "confdence: 0.95", "confidence: Field required"),
+        ("sampler: ancestral", "sampler: euler", "the grid has no sampler euler"),
+        ("margin: 0.05", "margin: wide", "claims.loss-flat-in-T needs `says` and a threshold that is a number"),
+        ("gaussian-end:", "gaussian-start:", "there is no claim 'gaussian-start'"),
+        ("claims:", "claims: [", "not YAML"),
+    ],
+)
+def test_a_wrong_rule_is_one_line_and_writes_nothing(planted: Path, old: str, new: str, says: str) -> None:
+    path = planted / "claims.yaml"
+    text = path.read_text()
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(StudyError) as caught:
+        run(claims)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("metrics/claims.json").exists()
+
+
+def test_the_committed_rules_are_valid() -> None:
+    text = (ROOT / "claims.yaml").read_text()
+    assert parse_rules(text, "claims.yaml").claims == yaml.safe_load(text)["claims"]

@@ -1,0 +1,122 @@
+"""The stages of the science: the second judge, held-out losses, disturbed digits, the ideal network, the audit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ddpm import artifacts
+from ddpm.disturbances import DISTURBANCES
+from ddpm.errors import StudyError
+from ddpm.schedules import audit as audit_of
+from ddpm.schedules import make_schedule
+from stages import audit, digits, heldout, ideal
+from stages._cells import CLASSIFIER, DIGITS, Cell
+from stages.audit import remarks
+from stages.digits import measure
+from stages.validate import summarise
+from tests.conftest import edit_params
+from tests.stage_runs import AXES, run
+
+
+def test_what_the_grid_leaves_behind(whole_grid: Path) -> None:
+    assert set(artifacts.read_json(Path("metrics/classifier.json"))) == {"test_accuracy", "good_enough"}
+    features = artifacts.read_tensors(DIGITS)[0]
+    assert {name: part.shape for name, part in features.items()} == {
+        "reference": (16, 128), "floor": (16, 128), "test": (8, 128),
+    }  # fmt: skip
+    rows = artifacts.read_csv(Path("metrics/digits.csv"))
+    assert len(rows) == 8
+    assert {row["sampler"] for row in rows} == {"ancestral", "clipped"}
+    assert all(0 <= row["confidence"] <= 1 and 0 <= row["classes_p"] <= 1 for row in rows)
+    assert all(row["digits_distance"] > 0 for row in rows)
+    disturbed = artifacts.read_csv(Path("metrics/validation.csv"))
+    assert [(row["disturbance"], row["level"]) for row in disturbed] == [
+        (name, level) for name in DISTURBANCES for level in (0, 0.5, 1)
+    ]
+    ranked = artifacts.read_json(Path("metrics/ranking.json"))
+    # 8 samples a cell: the few are all of them, in another order
+    assert ranked["tau"] == {"ancestral": [1.0] * 3, "clipped": [1.0] * 3}
+    cell = artifacts.read_json(Cell("linear", 20, 0).metrics("ancestral"))
+    assert {"fid_infinity", "fid_infinity_error", "kid_error", "precision", "recall"} <= set(cell)
+
+
+def test_heldout_losses_do_not_depend_on_the_seed_of_the_examination(whole_grid: Path) -> None:
+    cell = Cell("linear", 20, 0)
+    first = artifacts.read_json(cell.heldout)
+    assert 0.05 < first["loss_simple"] < 1  # four steps of training have learnt next to nothing
+    assert list(first["loss_at_log_snr"]) == ["-2.0", "0.0", "2.0"]
+    assert first["loss_common"] == pytest.approx(np.mean(list(first["loss_at_log_snr"].values())))
+    run(heldout, *AXES)
+    assert artifacts.read_json(cell.heldout) == first
+
+
+def test_levels_beyond_a_schedule_are_null_not_invented(whole_grid: Path) -> None:
+    edit_params(whole_grid, heldout={"log_snr": [-2, 0, 20]})
+    run(heldout, *AXES)
+    found = artifacts.read_json(Cell("linear", 20, 0).heldout)
+    assert (found["loss_common"], found["loss_at_log_snr"]) == (None, None)
+    assert found["loss_simple"] > 0
+
+
+def test_ideal_network_scores_both_samplers(whole_grid: Path) -> None:
+    run(ideal, "--schedule", "linear", "--T", "20")
+    found = artifacts.read_json(Path("metrics/ideal/linear-20.json"))
+    assert set(found["fid"]) == {"ancestral", "clipped"}
+    assert found["samples"] == 8
+
+
+def test_digits_refuses_a_file_that_is_no_classifier(whole_grid: Path) -> None:
+    tensors, metadata = artifacts.read_tensors(CLASSIFIER)
+    artifacts.write_tensors(CLASSIFIER, tensors | {"head.weight": np.zeros((3, 3), np.float32)}, metadata)
+    with pytest.raises(StudyError, match="not the classifier"):
+        run(digits)
+
+
+def test_collapsed_and_doubtful_samples_are_seen() -> None:
+    rng = np.random.default_rng(0)
+    real = {"reference": rng.normal(size=(400, 8)), "floor": rng.normal(size=(400, 8))}
+    shares = np.full(10, 0.1)
+    sure = np.eye(10)[np.arange(200) % 10]
+    good = measure(real, shares, rng.normal(size=(200, 8)), sure)
+    assert good["digits_distance"] < 2 * good["digits_floor"]
+    assert (good["classes_p"], good["doubtful_share"], good["rarest_class_share"]) == (1, 0, 0.1)
+    one_class = np.eye(10)[np.zeros(200, int)]
+    bad = measure(real, shares, 1e-3 * rng.normal(size=(200, 8)), 0.8 * one_class + 0.02)
+    assert bad["classes_p"] < 1e-9
+    assert (bad["doubtful_share"], bad["rarest_class_share"]) == (1, 0)
+    assert bad["digits_recall"] < 0.1 < good["digits_recall"]
+
+
+def test_a_judge_that_does_not_rise_is_named() -> None:
+    rows = [
+        {"disturbance": name, "level": level, "fid": level + 1, "digits_distance": 1 if name == "blur" else level + 1}
+        for name in DISTURBANCES
+        for level in (0.0, 0.5, 1.0)
+    ]
+    found = summarise(rows)
+    assert found["fid"]["not_monotone_in"] == []
+    assert found["digits_distance"]["not_monotone_in"] == ["blur"]
+    assert 0 < found["rank_agreement_tau"] < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "T", "says"),
+    [
+        ("cosine", 50, "multiplies x_T, and the network's error, by 100"),
+        ("linear", 50, "It does not end in noise: x_T keeps 6.8%"),
+        ("sigmoid", 800, "Only 27% of the steps"),
+        ("linear-ho", 1000, "Nothing is wrong with it."),
+    ],
+)
+def test_audit_says_in_words_what_is_wrong(tiny_study: Path, name: str, T: int, says: str) -> None:
+    printed = CliRunner().invoke(audit.app, ["--schedule", name, "--T", str(T)]).stdout
+    assert says in printed.replace("\n", " ")
+    assert "sqrt(alpha_bar_T)" in printed
+
+
+def test_audit_counts_wasted_steps() -> None:
+    said = remarks(audit_of(make_schedule("sigmoid", 800)), 800)
+    wasted = int((make_schedule("sigmoid", 800).beta[1:] < 1e-5).sum())
+    assert any(sentence.startswith(f"{wasted} of 800 steps") for sentence in said)
