@@ -1,6 +1,6 @@
 # Needs Python 3.11+, make, git and a package client. Every target makes .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help study smoke test lint format ui compose bench bench-quality lock clean
+.PHONY: help study smoke demo test torture lint audit fresh format ui compose bench bench-quality lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,30 +14,44 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 8589934592
 export MALLOC_TOP_PAD_ := 268435456
+# results depend on the number of threads in their last digits: one, on any machine
+export OMP_NUM_THREADS := 1
 # a stage must import this checkout, or DVC's temporary copy of it, never something else
 unexport PYTHONPATH
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
-# The dry run stumbles over outputs that do not exist yet and says so; the run itself, after it, hides nothing.
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
-	dvc repro --quiet reference classifier validate schedule
-	dvc repro --dry --keep-going 2> /dev/null | python -m stages.pending | \
-	  OMP_NUM_THREADS=1 xargs -r -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
+	python -m stages.grid --jobs $(JOBS)
 	dvc repro
 	python -m stages.publish
 
 smoke: $(VENV)/.installed  ## four tiny cells on real data in a temporary copy, to see that everything runs
 	dvc exp run --temp --name smoke --force -S preset=smoke
 
+demo: $(VENV)/.installed  ## one small model in a minute: digits out of noise, in demo/
+	dvc repro --quiet mnist
+	python -m stages.demo
+
 test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
-	OMP_NUM_THREADS=1 python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+	python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, half an hour; KILLS=10 for less
+	dvc repro --quiet mnist weights
+	python -m torture --kills $(or $(KILLS),100)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
 	ruff check .
 	ruff format --check .
 	mypy
+
+audit: $(VENV)/.installed-dev  ## known holes in the pinned packages, asked of the public database
+	pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+fresh: $(VENV)/.installed  ## is dvc.lock what the sources and params.yaml say?
+	@mkdir -p .work; dvc repro --allow-missing --dry > .work/fresh 2>&1; grep -E "Running stage|failed to reproduce" .work/fresh && \
+	  { echo "error: dvc.lock is behind; run make study"; exit 1; } || echo "dvc.lock is current"
 
 format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
 	ruff check --fix .

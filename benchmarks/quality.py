@@ -23,7 +23,7 @@ from benchmarks.measure import machine
 from ddpm import artifacts, network, rng
 from ddpm.frechet import frechet_distance
 from ddpm.mnist import to_uint8
-from ddpm.sampling import get_sampler, reverse
+from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from ddpm.training import Recipe
 from stages import _params
@@ -93,7 +93,7 @@ def _our_samples(net: network.UNet) -> Tensor:
     def noise(k: int) -> Tensor:
         return rng.image_noise(0, "sampling noise", k, first=0, count=SAMPLES, shape=(1, 28, 28))
 
-    *_, (_, x_0) = reverse(network.denoiser(net, schedule, dtype), schedule, get_sampler("ancestral"), CALLS, noise)
+    *_, (_, x_0) = reverse(network.denoiser(net, schedule, dtype), schedule, SAMPLERS["ancestral"], CALLS, noise)
     return to_uint8(x_0)
 
 

@@ -7,7 +7,7 @@ import torch
 from benchmarks import peers
 from benchmarks.worker import serve
 from ddpm import network, rng
-from ddpm.sampling import get_sampler, reverse
+from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from stages import _params
 from stages._device import choose
@@ -26,7 +26,7 @@ def _ours() -> Callable[[], int]:
     device, dtype = choose(_params.load().compute)
     schedule = make_schedule("linear", peers.T).to(device)
     denoiser = network.denoiser(_network().to(device), schedule, dtype)
-    sampler = get_sampler("clipped")  # as DDPMScheduler does by default
+    sampler = SAMPLERS["clipped"]  # as DDPMScheduler does by default
 
     def noise(k: int) -> torch.Tensor:
         return rng.image_noise(0, "benchmark", k, first=0, count=IMAGES, shape=(1, 28, 28))

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ def write_bytes(path: Path, data: bytes) -> None:
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)  # mkstemp's 0600 would keep a shared cache from its other users
             os.replace(name, path)
+            folder = os.open(path.parent, os.O_RDONLY)  # the new name outlives a power cut only with its folder
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -59,11 +65,15 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; StudyError when it is damaged."""
     try:
-        return json.loads(read_bytes(path))
-    except ValueError as error:
+        return json.loads(read_bytes(path), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"not JSON: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
 
 
@@ -76,8 +86,8 @@ def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Read what ``write_json_lines`` wrote; StudyError when a line is damaged."""
     try:
-        return [json.loads(line) for line in read_bytes(path).splitlines()]
-    except ValueError as error:
+        return [json.loads(line, parse_constant=_no_number) for line in read_bytes(path).splitlines()]
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"not JSON lines: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
 
 
@@ -92,10 +102,16 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
     """Read what ``write_csv`` wrote: whole numbers, other numbers and words by their look; an empty field is None."""
-    return [
-        {key: _value(word) for key, word in row.items()}
-        for row in csv.DictReader(read_bytes(path).decode().splitlines())
-    ]
+    return parse_csv(read_bytes(path), str(path))
+
+
+def parse_csv(data: bytes, where: str) -> list[dict[str, Any]]:
+    """The rows of a CSV file's bytes; StudyError when they are none."""
+    try:
+        reader = csv.DictReader(data.decode().splitlines(), strict=True)
+        return [{key: _value(word) for key, word in row.items()} for row in reader]
+    except (ValueError, TypeError, AttributeError, csv.Error) as error:  # a row that is too long, or no text at all
+        raise StudyError(f"not CSV: {error}", where=where, cure="delete it and run `dvc repro`") from error
 
 
 def _value(word: str) -> int | float | str | None:
@@ -117,15 +133,15 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
 def read_npy(path: Path) -> NDArray[Any]:
     """Read one npy array; StudyError when it is damaged or holds objects."""
     try:
-        array: NDArray[Any] = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(read_bytes(path)), allow_pickle=False)
+    except (ValueError, EOFError, TypeError, ArithmeticError, MemoryError, SyntaxError, TokenError) as error:
         raise StudyError(f"not an npy array: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
     return array
 
 
 def write_tensors(path: Path, tensors: Arrays, metadata: Mapping[str, str]) -> None:
     """Write named arrays and their metadata as safetensors; keys are sorted, so equal content gives equal bytes."""
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     # The library writes metadata in the order of a hash map with a random seed: one key keeps the bytes the same.
     header = {"study": json.dumps(dict(metadata), sort_keys=True)}
     write_bytes(path, safetensors.numpy.save(ordered, header))
@@ -139,6 +155,8 @@ def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
         metadata: dict[str, str] = json.loads(header.get("__metadata__", {}).get("study", "{}"))
-    except (safetensors.SafetensorError, ValueError) as error:
+        if not isinstance(metadata, dict):
+            raise ValueError("its metadata is no object")
+    except (safetensors.SafetensorError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise StudyError(f"not safetensors: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
     return tensors, metadata

@@ -104,6 +104,16 @@ def posterior(x_0: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[
     return _at(c_0, x_0) * x_0 + _at(c_t, x_t) * x_t, _at(variance, x_t)
 
 
+def draw_t(count: int, T: int, generator: torch.Generator, device: torch.device | str) -> Tensor:
+    """T uniform on 1..T, int64 ``[count]``: floor(u T) + 1, so that seeds pair cells of different T.
+
+    u is stratified, u_i in [i, i + 1) / count, which keeps its law over a shuffled batch and lowers the variance of the
+    batch's loss (Kingma et al. 2021, appendix I.1).
+    """
+    u = (torch.arange(count, device=device) + torch.rand(count, generator=generator, device=device)) / count
+    return (u * T).long().clamp_(max=T - 1).add_(1)
+
+
 def l_simple(network: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
     """The report's loss (Ho et al. 2020, eq. 14): mean over all values of (eps - eps_theta(x_t, t))^2, a scalar."""
     return F.mse_loss(network(q_sample(x_0, t, eps, schedule), t).float(), eps)

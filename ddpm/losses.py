@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddpm.diffusion import Denoiser, Schedule, q_sample
+from ddpm.diffusion import Denoiser, Schedule, draw_t, q_sample
 from ddpm.errors import StudyError
-from ddpm.training import draw_t
 
 Array = NDArray[np.float64]
 

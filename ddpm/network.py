@@ -19,12 +19,10 @@ from torch.nn import functional as F
 
 from ddpm.diffusion import Denoiser, Schedule, noise_from_velocity
 from ddpm.errors import StudyError
+from ddpm.layers import GROUPS, HEAD_CHANNELS, TIME_CHANNELS, Attention, Down, Residual, TimedNorm
 from ddpm.mnist import SIDE
 
-_GROUPS = 8
 _TIME_FEATURES = 64  # sines and cosines of t
-_TIME_CHANNELS = 128  # width of the time embedding
-_HEAD_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Architecture:
         blocks: residual blocks per level on the way down, and as many on the way up.
         middle_blocks: residual blocks at the bottleneck.
         attention: self-attention at the bottleneck.
+        stem_kernel: side of the first convolution; 1 mixes the channels of a patch and leaves the rest to the blocks.
+        kernels: sides of a block's two convolutions. A second of 1 x 1 takes almost half of the operations away.
         downsample: how a level is left: ``strided`` convolution, or ``maxpool`` as in the report.
         output: what the last layer gives: ``noise`` as in the report, or ``velocity`` (see ``denoiser``).
         octaves: octaves k of the input's sines and cosines (see ``fourier_features``); none as in the report.
@@ -47,6 +47,8 @@ class Architecture:
     blocks: int
     middle_blocks: int
     attention: bool
+    stem_kernel: int
+    kernels: tuple[int, int]
     downsample: Literal["strided", "maxpool"]
     output: Literal["noise", "velocity"]
     octaves: tuple[int, ...]
@@ -59,11 +61,16 @@ class Architecture:
                 where="network",
                 cure="patch x 2^(levels - 1) must be 1, 2, 4, 7, 14 or 28",
             )
-        if any(c < 1 or c % _GROUPS for c in self.channels):
-            raise StudyError(f"channels must be multiples of {_GROUPS}", where=f"network.channels {self.channels}")
-        if self.attention and self.channels[-1] % _HEAD_CHANNELS:
+        if len(self.kernels) != 2 or any(k < 1 or k % 2 == 0 for k in (self.stem_kernel, *self.kernels)):
             raise StudyError(
-                f"attention needs a last level of a multiple of {_HEAD_CHANNELS} channels",
+                f"kernels must be odd, and two a block: {self.stem_kernel}, {self.kernels}",
+                where="network.stem_kernel, network.kernels",
+            )
+        if any(c < 1 or c % GROUPS for c in self.channels):
+            raise StudyError(f"channels must be multiples of {GROUPS}", where=f"network.channels {self.channels}")
+        if self.attention and self.channels[-1] % HEAD_CHANNELS:
+            raise StudyError(
+                f"attention needs a last level of a multiple of {HEAD_CHANNELS} channels",
                 where=f"network.channels {self.channels}",
             )
 
@@ -86,72 +93,6 @@ def fourier_features(x: Tensor, octaves: tuple[int, ...]) -> Tensor:
     return torch.cat([x, *waves], 1)
 
 
-class TimedNorm(nn.Module):
-    """Group norm, then scale and shift by the time embedding (Dhariwal & Nichol 2021, section 3, adaptive norm)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(_GROUPS, channels)
-        self.time = nn.Linear(_TIME_CHANNELS, 2 * channels)
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale, shift = self.time(embedding).chunk(2, 1)
-        if len(embedding) == 1:  # one t for all images: the norm's own scale and shift take it at no cost
-            weight, bias = self.norm.weight * (1 + scale[0]), self.norm.bias * (1 + scale[0]) + shift[0]
-            return F.group_norm(x, _GROUPS, weight, bias, self.norm.eps)
-        # not addcmul, which is 5 times slower in bfloat16
-        return self.norm(x) * (1 + scale[:, :, None, None]) + shift[:, :, None, None]  # type: ignore[no-any-return]
-
-
-class Residual(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))), the second norm with the time in it.
-
-    The second convolution starts at zero, so a new block is the identity.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm_1 = nn.GroupNorm(_GROUPS, channels)
-        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm_2 = TimedNorm(channels)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv_1(F.silu(self.norm_1(x)))
-        return x + self.conv_2(F.silu(self.norm_2(h, embedding)))  # type: ignore[no-any-return]
-
-
-class Attention(nn.Module):
-    """Self-attention over positions, added to its input; starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.heads = channels // _HEAD_CHANNELS
-        self.norm = nn.GroupNorm(_GROUPS, channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, height, width = x.shape
-        # [B, 3C, H, W] -> 3 x [B, heads, H W, head channels]
-        qkv = self.qkv(self.norm(x)).view(b, 3, self.heads, c // self.heads, height * width)
-        query, key, value = qkv.transpose(-1, -2).unbind(1)
-        y = F.scaled_dot_product_attention(query, key, value).transpose(-1, -2)
-        return x + self.out(y.reshape(b, c, height, width))  # type: ignore[no-any-return]
-
-
-class Down(nn.Module):
-    """Halve the side and change the channels."""
-
-    def __init__(self, c_in: int, c_out: int, how: str) -> None:
-        super().__init__()
-        self.maxpool = how == "maxpool"
-        self.conv = nn.Conv2d(c_in, c_out, 1) if self.maxpool else nn.Conv2d(c_in, c_out, 2, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.max_pool2d(x, 2) if self.maxpool else x)  # type: ignore[no-any-return]
-
-
 class UNet(nn.Module):
     """The network. Parameters are uninitialised until ``initialise`` or a state dict fills them."""
 
@@ -160,18 +101,18 @@ class UNet(nn.Module):
         a, channels = architecture, architecture.channels
         self.patch, self.octaves, self.output = a.patch, a.octaves, a.output
         self.time = nn.Sequential(
-            nn.Linear(_TIME_FEATURES, _TIME_CHANNELS), nn.SiLU(), nn.Linear(_TIME_CHANNELS, _TIME_CHANNELS), nn.SiLU()
+            nn.Linear(_TIME_FEATURES, TIME_CHANNELS), nn.SiLU(), nn.Linear(TIME_CHANNELS, TIME_CHANNELS), nn.SiLU()
         )
-        self.stem = nn.Conv2d(a.patch**2 * (1 + 2 * len(a.octaves)), channels[0], 3, padding=1)
-        self.encoder = nn.ModuleList(nn.ModuleList(Residual(c) for _ in range(a.blocks)) for c in channels)
+        self.stem = nn.Conv2d(a.patch**2 * (1 + 2 * len(a.octaves)), channels[0], a.stem_kernel, padding="same")
+        self.encoder = nn.ModuleList(nn.ModuleList(Residual(c, a.kernels) for _ in range(a.blocks)) for c in channels)
         pairs = list(pairwise(channels))
         self.down = nn.ModuleList(Down(fine, coarse, a.downsample) for fine, coarse in pairs)
-        self.middle = nn.ModuleList(Residual(channels[-1]) for _ in range(a.middle_blocks))
+        self.middle = nn.ModuleList(Residual(channels[-1], a.kernels) for _ in range(a.middle_blocks))
         self.attention = Attention(channels[-1]) if a.attention else None
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
         # A 1 x 1 convolution merges the skip before the block: a third fewer operations than a block on twice the width
         self.merge = nn.ModuleList(nn.ModuleList(nn.Conv2d(2 * c, c, 1) for _ in range(a.blocks)) for c in channels)
-        self.decoder = nn.ModuleList(nn.ModuleList(Residual(c) for _ in range(a.blocks)) for c in channels)
+        self.decoder = nn.ModuleList(nn.ModuleList(Residual(c, a.kernels) for _ in range(a.blocks)) for c in channels)
         self.norm = TimedNorm(channels[0])
         self.head = nn.Conv2d(channels[0], a.patch**2, 3, padding=1)
 

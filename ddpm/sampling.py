@@ -4,9 +4,11 @@ A jump from t to an earlier s uses alpha_{t|s} = alpha_bar_t / alpha_bar_s, whic
 one formula serves the full chain and every sub-sequence (Nichol & Dhariwal 2021, section 4; Song et al. 2020, app. C).
 """
 
+import difflib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -34,11 +36,22 @@ SAMPLERS: dict[str, Sampler] = {
 }
 
 
-def get_sampler(name: str) -> Sampler:
-    """Look a sampler up by name; StudyError when there is none."""
-    if name not in SAMPLERS:
-        raise StudyError(f"there is no sampler {name!r}", cure=f"choose one of {', '.join(SAMPLERS)}")
-    return SAMPLERS[name]
+def get_sampler(name: str, T: int) -> tuple[Sampler, int]:
+    """Look a sampler up by name: ``clipped`` takes all T steps, ``clipped-50`` takes 50 of them.
+
+    Returns:
+        The sampler, and how many steps it takes.
+
+    Raises:
+        StudyError: there is no such sampler, or more steps than T.
+    """
+    word, _, steps = name.partition("-")
+    if word not in SAMPLERS or (steps and not steps.isdecimal()):
+        close = difflib.get_close_matches(word, SAMPLERS, n=1)
+        hint = f"did you mean {close[0]}?" if close and not steps else f"choose one of {', '.join(SAMPLERS)}"
+        raise StudyError(f"there is no sampler {name!r}", cure=f"{hint}; {word}-50 would take 50 of the T steps")
+    timesteps(T, int(steps or T))
+    return SAMPLERS[word], int(steps or T)
 
 
 def timesteps(T: int, steps: int) -> list[int]:
@@ -99,8 +112,12 @@ def reverse(
     sampler: Sampler,
     steps: int,
     noise: Callable[[int], Tensor],
+    taken: tuple[int, Tensor] | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Run the reverse process and yield ``(s, x_s)`` after every step, the last being ``(0, x_0)``.
+
+    Steps from t with alpha_bar_t = 0 are left out: there eps says nothing about x_0. The chain then begins at the
+    next t, where next to nothing of x_0 is left.
 
     Args:
         network: eps_theta.
@@ -109,13 +126,16 @@ def reverse(
         steps: how many of the T steps to take.
         noise: ``noise(k)`` gives standard normal float32 ``[B, 1, 28, 28]``: x_T for k = 0, the noise of the k-th step
             after that. A pure function of k, so the chain is reproducible.
+        taken: how many steps were taken before, and the images after them, to go on from there.
 
     Yields:
         float32 images; x_0 is not clipped to [-1, 1] beyond what the sampler does.
     """
-    sequence = timesteps(schedule.T, steps)
-    x = noise(0)
-    for k, (t, s) in enumerate(zip(sequence, [*sequence[1:], 0], strict=True), start=1):
+    sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0]
+    done, x = taken or (0, noise(0))
+    for k, (t, s) in enumerate(pairwise([*sequence, 0]), start=1):
+        if k <= done:
+            continue
         step = step_coefficients(schedule, sampler, t, s)
         with torch.no_grad():
             eps = network(x, torch.tensor([t], device=x.device)).float()

@@ -90,12 +90,13 @@ SCHEDULES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def make_schedule(name: str, T: int, **parameters: float) -> Schedule:
+def make_schedule(name: str, T: int, *, kind: str = "", **parameters: float) -> Schedule:
     """Build a schedule by name.
 
     Args:
-        name: a key of ``SCHEDULES``.
-        T: number of diffusion steps, 1 .. ``MAX_T``.
+        name: a key of ``SCHEDULES``, or any name when ``kind`` is given.
+        kind: a key of ``SCHEDULES``; the name itself when empty.
+        T: number of diffusion steps, 2 .. ``MAX_T``.
         parameters: the schedule's own numbers (see its function), and ``zero_terminal_snr=True`` for the rescaling of
             Lin et al. 2023 on top of any of them.
 
@@ -103,23 +104,22 @@ def make_schedule(name: str, T: int, **parameters: float) -> Schedule:
         StudyError: an unknown name or parameter, T out of range, a number that is not finite, or a beta outside [0, 1).
     """
     where = f"schedule {name}, T = {T}"
-    if name not in SCHEDULES:
-        close = difflib.get_close_matches(name, SCHEDULES, n=1)
+    kind = kind or name
+    if kind not in SCHEDULES:
+        close = difflib.get_close_matches(kind, SCHEDULES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SCHEDULES)}"
-        raise StudyError(f"there is no schedule {name!r}", cure=hint)
-    if isinstance(T, bool) or not isinstance(T, int) or not 1 <= T <= MAX_T:
-        raise StudyError("T must be a whole number of steps", where=where, cure=f"choose 1 .. {MAX_T}")
+        raise StudyError(f"there is no schedule {kind!r}", cure=hint)
+    if isinstance(T, bool) or not isinstance(T, int) or not 2 <= T <= MAX_T:
+        raise StudyError("T must be a whole number of steps", where=where, cure=f"choose 2 .. {MAX_T}")
     rescale = parameters.pop("zero_terminal_snr", False)
-    known = list(inspect.signature(SCHEDULES[name]).parameters)[1:]
+    known = list(inspect.signature(SCHEDULES[kind]).parameters)[1:]
     for key, value in parameters.items():
         if key not in known:
             raise StudyError(f"unknown parameter {key!r}", where=where, cure=f"it takes {', '.join(known)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise StudyError(f"{key} must be a finite number, not {value!r}", where=where)
-    if rescale and T < 2:
-        raise StudyError("zero terminal SNR needs T of at least 2", where=where)
     try:
-        beta = SCHEDULES[name](T, **parameters)
+        beta = SCHEDULES[kind](T, **parameters)
         plain = Schedule.from_beta(beta)
         if plain.beta[-1] == 1:  # only the rescaling may end in pure noise
             raise StudyError(f"beta at t = {T} is 1, outside [0, 1)", cure="raise T or lower beta_max")

@@ -39,7 +39,7 @@ def parse_object(javascript: str) -> Any:
     """The minified object literal at the start of a text: bare keys, ``!0`` and ``.5`` are what JSON lacks."""
     try:
         value, _ = json.JSONDecoder().raw_decode(_JAVASCRIPT.sub(_to_json, javascript))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"unreadable object literal: {error}", where=_WHERE) from error
     return value
 
@@ -61,7 +61,7 @@ def decode(modules: Mapping[str, bytes]) -> Arrays:
             shards = (_EXPORTED.search(text[f"{path}.min.js"]) for path in group["paths"])
             data = b"".join(base64.b64decode(shard[1], validate=True) if shard else b"" for shard in shards)
             _dequantise(data, group["weights"], arrays)
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, binascii.Error) as error:
         raise StudyError(f"not the layers model expected ({type(error).__name__}: {error})", where=_WHERE) from error
     return arrays
 

@@ -41,6 +41,11 @@ class Cell:
         return Path(f"data/logs/{self}.jsonl")
 
     @property
+    def chain(self) -> Path:
+        """Moments of its reverse process."""
+        return Path(f"data/chains/{self}.npy")
+
+    @property
     def heldout(self) -> Path:
         """Its losses on test images."""
         return METRICS / "heldout" / f"{self}.json"

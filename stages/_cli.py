@@ -1,10 +1,11 @@
 """What all commands share: errors in one line, and progress that is a bar on a terminal and plain lines elsewhere."""
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Protocol
+from typing import Annotated, NoReturn, Protocol
 
 import typer
 from rich.console import Console
@@ -17,13 +18,27 @@ from ddpm.errors import StudyError
 ScheduleOption = Annotated[str, typer.Option("--schedule", help="Name of the schedule, a group of params.yaml's.")]
 TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Names initial weights, data order and all noise.")]
-SamplerOption = Annotated[str, typer.Option("--sampler", help="ancestral (no clip), clipped, or ddim.")]
+SamplerOption = Annotated[
+    str, typer.Option("--sampler", help="ancestral, clipped or ddim; ancestral-50 takes 50 of the T steps.")
+]
 
 _PLAIN_SECONDS = 20.0  # how often a log file hears of progress
 
 
+def _interrupted(number: int, _: object) -> NoReturn:
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # one is enough, however often Ctrl-C is pressed
+        signal.signal(ignored, signal.SIG_IGN)
+    print("interrupted: the same command goes on from the last saved state", file=sys.stderr)
+    raise SystemExit(128 + number)
+
+
 def command_line(app: typer.Typer) -> None:
-    """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs and show."""
+    """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs and show.
+
+    Ctrl-C and SIGTERM end it with one line as well, and nothing half-written is left behind.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     try:
         app()
     except StudyError as error:
@@ -42,7 +57,8 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed or 0:,.0f}/s")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds, as 12:05."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
@@ -76,7 +92,7 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
 
     def line() -> None:
         rate = count / max(time.monotonic() - started, 1e-9)
-        left = f", {_clock((total - count) / rate)} left" if 0 < count < total else ""
+        left = f", {clock((total - count) / rate)} left" if 0 < count < total else ""
         print(f"{label}: {count:,}/{total:,} {unit}, {rate:,.0f}/s{left}", file=sys.stderr, flush=True)
 
     def advance(done: int) -> None:

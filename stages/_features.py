@@ -11,6 +11,7 @@ from ddpm import artifacts, inception
 from ddpm.errors import StudyError
 from stages._cells import WEIGHTS
 from stages._cli import progress
+from stages._resume import Resume
 
 
 class Embedder:
@@ -38,12 +39,19 @@ class Embedder:
         self.identity |= {"weights_sha256": digest, "dtype": "float32"}
 
     def __call__(self, images: torch.Tensor, label: str) -> np.ndarray:
-        """uint8 ``[N, 1, 28, 28]`` -> float32 ``[N, dimensions]``, with progress."""
-        batches = []
+        """uint8 ``[N, 1, 28, 28]`` -> float32 ``[N, dimensions]``, with progress, going on where a kill left off."""
+        pixels = hashlib.sha256(images.numpy().tobytes()).hexdigest()
+        resume = Resume(label.replace(" ", "-"), self.identity | {"images": pixels}, [])
+        state, _ = resume.load()
+        batches = [state["features"]] if state else []
         with progress(label, len(images), "images") as advance:
-            for batch in inception.features(self.network, self.extractor, images):
+            advance(sum(map(len, batches)))
+            for batch in inception.features(self.network, self.extractor, images[sum(map(len, batches)) :]):
                 batches.append(batch.numpy())
                 advance(len(batch))
+                if resume.due():
+                    resume.save({"features": np.concatenate(batches)})
+        resume.done()
         return np.concatenate(batches)
 
     def write(self, path: Path, features: artifacts.Arrays) -> None:

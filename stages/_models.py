@@ -14,7 +14,7 @@ def load_network(path: Path, device: str) -> network.UNet:
     tensors, metadata = artifacts.read_tensors(path)
     try:
         shape = json.loads(metadata["network"])
-        shape |= {key: tuple(shape[key]) for key in ("channels", "octaves")}
+        shape |= {key: tuple(shape[key]) for key in ("channels", "kernels", "octaves")}
         net = network.build(network.Architecture(**shape), device)
         net.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -1,5 +1,6 @@
 """params.yaml -> typed, validated parameters. Unknown keys are errors: a misspelt parameter must not be ignored."""
 
+import difflib
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,6 +48,8 @@ class Network(_Strict):
     blocks: Positive
     middle_blocks: Annotated[int, Field(ge=0)]
     attention: bool
+    stem_kernel: Positive
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2)]
     downsample: Literal["strided", "maxpool"]
     output: Literal["noise", "velocity"]
     octaves: tuple[Annotated[int, Field(ge=0, le=8)], ...]
@@ -59,6 +62,7 @@ class Train(_Strict):
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)]
+    muon_learning_rate: Annotated[float, Field(ge=0)]
     warmup_steps: Annotated[int, Field(ge=0)]
     cooldown: Annotated[float, Field(ge=0, le=1)]
     adam_beta_2: Fraction
@@ -66,10 +70,9 @@ class Train(_Strict):
 
 
 class Sample(_Strict):
-    """``steps`` 0 takes all T of a model; the batch size changes the speed, never which noise an image gets."""
+    """Images per cell and sampler; the batch size changes the speed, never which noise an image gets."""
 
     images: Annotated[int, Field(ge=8)]
-    steps: Annotated[int, Field(ge=0)]
     batch_size: Positive
 
 
@@ -120,15 +123,33 @@ class Ideal(_Strict):
     images: Annotated[int, Field(ge=8)]
 
 
+class Chains(_Strict):
+    """Which cell of every schedule the report animates, how many images, and how many moments of their way."""
+
+    T: Positive
+    seed: Annotated[int, Field(ge=0)]
+    images: Annotated[int, Field(ge=1, le=32)]
+    frames: Annotated[int, Field(ge=2, le=100)]
+
+
 class Ranking(_Strict):
     """How often 32 samples are drawn from every cell."""
 
     draws: Positive
 
 
-class Data(_Strict):
-    """``directory``: where to find MNIST's files and the weights instead of fetching them; empty to fetch."""
+class Diff(_Strict):
+    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` says no."""
 
+    log_ratio: Annotated[float, Field(ge=0)]
+
+
+class Data(_Strict):
+    """``name``: which data set. ``directory``: where to find its files and the weights instead of fetching them; empty
+    to fetch.
+    """
+
+    name: Literal["mnist", "fashion-mnist"]
     directory: str
 
 
@@ -140,7 +161,7 @@ class Params(_Strict):
     seed: str | int
     sampler: str
     grid: Grid
-    schedules: dict[str, dict[str, float | bool]]
+    schedules: dict[str, dict[str, float | bool | str]]
     data: Data
     compute: Compute
     network: Network
@@ -154,11 +175,15 @@ class Params(_Strict):
     validation: Validation
     ranking: Ranking
     ideal: Ideal
+    chains: Chains
+    diff: Diff
 
     def schedule_parameters(self, name: str) -> dict[str, Any]:
         """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
         if name not in self.schedules:
-            raise StudyError(f"no group schedules.{name}", where=str(PATH), cure="add it in conf/config.yaml")
+            close = difflib.get_close_matches(name, self.schedules, n=1)
+            cure = f"did you mean {close[0]}?" if close else "add it in conf/config.yaml"
+            raise StudyError(f"no group schedules.{name}", where=str(PATH), cure=cure)
         return dict(self.schedules[name])
 
 

@@ -71,6 +71,13 @@ def first_of(what: str, sources: Sequence[Source]) -> bytes:
     )
 
 
+def held(directory: str, pin: Pin) -> bool:
+    """Whether a user's directory has the file; StudyError when there is no such directory."""
+    if directory and not Path(directory).is_dir():
+        raise StudyError("cannot read: no such directory", where=f"data.directory {directory}", cure="correct it")
+    return bool(directory) and (Path(directory) / pin.name).exists()
+
+
 def from_directory(directory: str, pin: Pin) -> bytes:
     """A user's own copy, checked like any other."""
     return pin.check(read_bytes(Path(directory) / pin.name), directory)

@@ -1,9 +1,10 @@
 """How long things took: a side file that neither DVC nor Git tracks, since outputs must not depend on the clock."""
 
 import json
-import os
 import resource
 from pathlib import Path
+
+from stages._paths import root
 
 TIMES = Path(".work/times.jsonl")
 
@@ -13,7 +14,7 @@ def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
 
     With the largest memory of this process so far, MiB (Linux counts in KiB; elsewhere the unit may differ).
     """
-    path = Path(os.environ.get("DVC_ROOT", ".")) / TIMES
+    path = root() / TIMES
     path.parent.mkdir(parents=True, exist_ok=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     line = {

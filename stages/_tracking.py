@@ -18,6 +18,7 @@ from ddpm.errors import StudyError
 from stages import _params
 from stages._cells import FIGURES, METRICS, Cell
 from stages._logs import epoch_losses
+from stages._paths import root
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
@@ -33,11 +34,6 @@ _PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-
-
-def root() -> Path:
-    """The user's repository, also where DVC runs us in a copy that it throws away."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def tracking_uri() -> str:
@@ -91,15 +87,15 @@ class _Publisher:
         self.client.set_terminated(run.info.run_id)
 
     def send_study(self) -> str:
-        """The parent run: protocol, summary and figures; returns its id."""
-        # its digest is the protocol's, so one study has one parent whatever part of the grid is there
+        """The study's own run: protocol, summary and figures; returns its id."""
+        # its digest is the protocol's, so one study has one such run whatever part of the grid is there
         run = self.runs.get(("study", self.study))
         if run is None:
             tags = {"study": self.study, "cell": "study", "digest": self.study}
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
             protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
             self._log_params(run, _flat(protocol))
-        results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json")]
+        results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
         results = [path for path in results if path.exists()]
         digest = ",".join(map(_md5, results))
         if digest and run.data.tags.get("results_md5") != digest:
@@ -128,7 +124,8 @@ class _Publisher:
         hashes = {name: _md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
-        tags = {"mlflow.parentRunId": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
+        # beside the study's run, not below it: MLflow's list folds children away, and cells are there to be compared
+        tags = {"study_run": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
         run = self._run(str(cell), digest, tags)
         if run is None:
             return False

@@ -1,6 +1,5 @@
 """All cells of the grid -> FID = f(T) as a table, a summary and figures; then MLflow is brought level."""
 
-import io
 import sys
 from itertools import product
 from pathlib import Path
@@ -23,6 +22,7 @@ from stages import _params, _tracking
 from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
 from stages._cli import command_line
 from stages._logs import epoch_losses
+from stages._pictures import png_of
 
 app = typer.Typer(add_completion=False)
 
@@ -158,10 +158,8 @@ def print_table(summary: dict[str, Any], grid: _params.Grid, foot: str) -> None:
 
 
 def save_figure(path: Path, figure: Figure) -> None:
-    """Write a PNG without the date and version that matplotlib would put in: equal figures, equal bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    artifacts.write_bytes(path, buffer.getvalue())
+    """Write a figure as PNG."""
+    artifacts.write_bytes(path, png_of(figure))
 
 
 @app.command(help=__doc__)

@@ -39,7 +39,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     for sampler in SAMPLERS:
         label = f"ideal {schedule}-{timesteps} {sampler}"
         with progress(label, timesteps, "steps") as advance:
-            for _, x in reverse(denoiser, table, get_sampler(sampler), timesteps, noise):  # noqa: B007  # the last is x_0
+            for _, x in reverse(denoiser, table, get_sampler(sampler, timesteps)[0], timesteps, noise):  # noqa: B007  # the last is x_0
                 advance(1)
         features = embed(to_uint8(x).cpu(), f"features of {label}")
         found[sampler] = gaussian_distance(fit_gaussian(features), real)

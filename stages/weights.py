@@ -1,11 +1,12 @@
 """Fetch the Inception weights of the extractor that params.yaml names, pinned by sha256; there is never a substitute.
 
-A directory of your own (data.directory in conf/config.yaml) must hold the original file: nsfwjs-4.4.0.tgz,
-pt_inception-2015-12-05-6726825d.pth or inception_v3_google-0cc3c7bd.pth.
+A directory of your own (data.directory in conf/config.yaml) may hold the original file, else it is fetched:
+nsfwjs-4.4.0.tgz, pt_inception-2015-12-05-6726825d.pth or inception_v3_google-0cc3c7bd.pth.
 """
 
 import io
 import pickle
+import struct
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from ddpm.errors import StudyError
 from stages import _params
 from stages._cells import WEIGHTS
 from stages._cli import command_line
-from stages._sources import NpmPackage, Pin, download, first_of, from_directory, members, npm_archive
+from stages._sources import NpmPackage, Pin, download, first_of, from_directory, held, members, npm_archive
 
 app = typer.Typer(add_completion=False)
 
@@ -46,25 +47,32 @@ CHECKPOINTS = {
 }
 
 
+# what torch.load is seen to raise on damaged files
+_UNREADABLE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, LookupError, TypeError, ValueError),
+    *(struct.error, AssertionError, ArithmeticError),
+)
+
+
 def load_checkpoint(data: bytes, name: str) -> artifacts.Arrays:
     """A PyTorch state dict as arrays; only tensors are unpickled (``weights_only``)."""
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         return {key: np.ascontiguousarray(value.numpy()) for key, value in state.items()}
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, KeyError) as error:
+    except _UNREADABLE as error:
         raise StudyError(f"not a state dict of tensors ({type(error).__name__})", where=name) from error
 
 
 def inception_weights(name: str, directory: str) -> artifacts.Arrays:
     """One set of Inception weights by torchvision's parameter names."""
     if name == "nsfwjs":
-        archive = from_directory(directory, NSFWJS.archive) if directory else npm_archive(NSFWJS)
+        archive = from_directory(directory, NSFWJS.archive) if held(directory, NSFWJS.archive) else npm_archive(NSFWJS)
         modules = members(archive, [NSFWJS_FOLDER + module for module in NSFWJS_MODULES], max_bytes=1 << 24)
         return tfjs.to_torchvision(tfjs.decode({path.rsplit("/", 1)[1]: data for path, data in modules.items()}))
     base, pin = CHECKPOINTS[name]
     data = (
         from_directory(directory, pin)
-        if directory
+        if held(directory, pin)
         else first_of(name, [(base, lambda: download(base + pin.name, pin))])
     )
     return load_checkpoint(data, pin.name)

@@ -1,7 +1,9 @@
 """Shared by all tests: a quiet environment, and a tiny study on disk."""
 
 import os
+import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 import yaml
 from hypothesis import settings
+
+from tests.dvc_study import Study, counts
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,5 +83,51 @@ def edit_params(root: Path, **changes: dict[str, object]) -> None:
     path = root / "params.yaml"
     params = yaml.safe_load(path.read_text())
     for group, values in changes.items():
-        params[group] = {**params[group], **values} if isinstance(values, dict) else values
+        params[group] = {**params.get(group, {}), **values} if isinstance(values, dict) else values
     path.write_text(yaml.safe_dump(params))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole grid, run once: 3 schedules x 2 T."""
+    home = tmp_path_factory.mktemp("home")
+    root = home / "study"
+    root.mkdir()
+    for name in (
+        "ddpm",
+        "stages",
+        "conf",
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".dvc/plots",
+        ".gitignore",
+        ".dvcignore",
+        "dvc.yaml",
+        "benchmarks/results.json",
+        "claims.yaml",
+    ):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, root / name)
+    study = Study(root, home)
+    study.edit("conf/config.yaml", "T: 50,100,200,400,800", "T: 50,100")
+    study.edit("conf/config.yaml", "sampler: ancestral,clipped", "sampler: ancestral")
+    study.call(sys.executable, "-c", "from dvc.utils.hydra import compose_and_dump as c; import os; "
+               "c('params.yaml', os.path.abspath('conf'), None, 'config', '', [])")  # fmt: skip
+    study.call("git", "init", "-q", "-b", "main")
+    study.commit()
+    first = study.dvc("repro")
+    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1}
+    assert first == counts(6, 6, schedule=6, ideal=3, **once)
+    study.commit()
+    return home
+
+
+@pytest.fixture
+def study(finished: Path, tmp_path: Path) -> Study:
+    """A fresh copy of the finished study, its cache included."""
+    shutil.copytree(finished / "study", tmp_path / "study", symlinks=True)
+    return Study(tmp_path / "study", tmp_path)

@@ -19,6 +19,8 @@ NEUTRAL = {
     "stages/_cells.py": "names and paths, which dvc.yaml states as well",
     "stages/_cli.py": "progress and exit codes",
     "stages/_params.py": "validation; the values are tracked as params",
+    "stages/_paths.py": "the place of side files",
+    "stages/_resume.py": "a stage that was cut ends with the bytes of one that was not: tests/stages/test_resume.py",
     "stages/_times.py": "a side file",
     "stages/_tracking.py": "MLflow, which receives outputs and makes none",
 }

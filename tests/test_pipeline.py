@@ -1,78 +1,28 @@
 """DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes."""
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.conftest import ROOT
 from tests.dvc_study import Study, counts, in_parallel, of_cells
 
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole grid, run once: 3 schedules x 2 T."""
-    home = tmp_path_factory.mktemp("home")
-    root = home / "study"
-    root.mkdir()
-    for name in (
-        "ddpm",
-        "stages",
-        "conf",
-        ".dvc/config",
-        ".dvc/.gitignore",
-        ".dvc/plots",
-        ".gitignore",
-        ".dvcignore",
-        "dvc.yaml",
-        "claims.yaml",
-    ):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, root / name)
-    study = Study(root, home)
-    study.edit("conf/config.yaml", "T: 50,100,200,400,800", "T: 50,100")
-    study.edit("conf/config.yaml", "sampler: ancestral,clipped", "sampler: ancestral")
-    study.call(sys.executable, "-c", "from dvc.utils.hydra import compose_and_dump as c; import os; "
-               "c('params.yaml', os.path.abspath('conf'), None, 'config', '', [])")  # fmt: skip
-    study.call("git", "init", "-q", "-b", "main")
-    study.commit()
-    first = study.dvc("repro")
-    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1}
-    assert first == counts(6, 6, schedule=6, ideal=3, **once)
-    study.commit()
-    return home
-
-
-@pytest.fixture
-def study(finished: Path, tmp_path: Path) -> Study:
-    """A fresh copy of the finished study, its cache included."""
-    shutil.copytree(finished / "study", tmp_path / "study", symlinks=True)
-    return Study(tmp_path / "study", tmp_path)
-
-
-AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1}
+AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "report": 1}
 
 
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.call("git", "clone", "-q", ".", str(tmp_path / "clone"))
     study.root = tmp_path / "clone"
     study.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")  # so that no lock entry fits
-    study.dvc("repro", "reference", "classifier", "validate", "schedule")
-    assert in_parallel(study) == of_cells(counts(6, 6))
+    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1}  # both equal: the rest on them stands
+    assert in_parallel(study) == of_cells(counts(6, 6, schedule=6, **once))
     assert study.dvc("repro") == AFTER_CELLS
 
 
 def test_cells_in_parallel_when_some_are_done(study: Study) -> None:
     study.edit("params.yaml", "    s: 0.002", "    s: 0.01")
-    study.dvc("repro", "reference", "classifier", "validate", "schedule")
-    assert in_parallel(study) == of_cells(counts(2, 2, ideal=1))
+    assert in_parallel(study) == of_cells(counts(2, 2, schedule=2, ideal=1))
     assert study.dvc("repro") == AFTER_CELLS
     assert in_parallel(study) == {}
 
@@ -114,7 +64,10 @@ def test_sample_count_keeps_the_models(study: Study) -> None:
 
 
 def test_kid_images_keeps_the_features(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {"fid": 6}  # equal distances: the table stands
+    assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {
+        "fid": 6,
+        "report": 1,
+    }  # equal distances: the table stands
 
 
 def test_extractor_keeps_the_samples(study: Study) -> None:
@@ -123,12 +76,12 @@ def test_extractor_keeps_the_samples(study: Study) -> None:
 
 
 def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 3, schedule=3)
+    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 3, schedule=3, chains=0)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
 
 
 def test_a_new_seed_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 6)
+    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 6, chains=0)
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
 
 
@@ -145,13 +98,13 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("ddpm/figures.py", {"aggregate": 1}),
+        ("ddpm/figures.py", {"aggregate": 1, "report": 1}),
         ("stages/_tracking.py", {}),
         ("ddpm/frechet.py", {"fid": 6, "validate": 1, "ideal": 3, "digits": 1, "ranking": 1}),
         # equal tables: no model is trained again
         ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, "aggregate": 1, "claims": 1}),
-        ("ddpm/sampling.py", {"sample": 6, "ideal": 3}),  # equal samples: nothing after them runs
-        ("ddpm/training.py", {"train": 6, "heldout": 6}),
+        ("ddpm/sampling.py", {"sample": 6, "ideal": 3, "chains": 3}),  # equal samples: nothing after them runs
+        ("ddpm/training.py", {"train": 6}),
         ("claims.yaml", {"claims": 1}),
     ],
 )

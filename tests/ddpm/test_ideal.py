@@ -6,7 +6,7 @@ import torch
 from ddpm import rng
 from ddpm.ideal import ideal_denoiser, posterior_mean
 from ddpm.mnist import to_model
-from ddpm.sampling import get_sampler, reverse
+from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from tests.conftest import strokes
 
@@ -38,6 +38,6 @@ def test_little_noise_is_seen_exactly() -> None:
 
 
 def test_its_samples_are_images_of_the_data() -> None:
-    *_, (_, x_0) = reverse(ideal_denoiser(IMAGES, SCHEDULE, block=11), SCHEDULE, get_sampler("ancestral"), 50, noise)
+    *_, (_, x_0) = reverse(ideal_denoiser(IMAGES, SCHEDULE, block=11), SCHEDULE, SAMPLERS["ancestral"], 50, noise)
     nearest = torch.cdist(x_0.flatten(1), IMAGES.flatten(1)).min(1).values / 28
     assert float(nearest.max()) < 0.02  # root mean square of a pixel, in [-1, 1]

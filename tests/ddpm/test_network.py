@@ -18,6 +18,8 @@ SMALL = Architecture(
     blocks=1,
     middle_blocks=1,
     attention=False,
+    stem_kernel=1,
+    kernels=(3, 1),
     downsample="strided",
     output="velocity",
     octaves=(2, 4),
@@ -28,6 +30,8 @@ FULL = Architecture(
     blocks=2,
     middle_blocks=2,
     attention=True,
+    stem_kernel=3,
+    kernels=(3, 3),
     downsample="maxpool",
     output="noise",
     octaves=(),
@@ -156,6 +160,9 @@ def test_denoiser_reads_the_noise_off_the_output() -> None:
         ({"channels": ()}, "do not divide"),
         ({"channels": (12, 32)}, "multiples of 8"),
         ({"channels": (8, 24), "attention": True}, "multiple of 32"),
+        ({"stem_kernel": 2}, "must be odd"),
+        ({"kernels": (3, 4)}, "must be odd"),
+        ({"kernels": (3,)}, "two a block"),
     ],
 )
 def test_refuses(change: dict[str, object], says: str) -> None:

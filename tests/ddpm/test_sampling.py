@@ -48,9 +48,24 @@ def test_too_many_steps(steps: int) -> None:
         timesteps(50, steps)
 
 
-def test_unknown_sampler() -> None:
-    with pytest.raises(StudyError, match="ancestral, clipped, ddim"):
-        get_sampler("euler")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("euler", "choose one of ancestral, clipped, ddim"),
+        ("cliped", "did you mean clipped"),
+        ("clipped-x", "no sampler 'clipped-x'"),
+        ("ddim-51", "cannot take 51 sampling steps from T = 50"),
+        ("ddim-0", "cannot take 0"),
+    ],
+)
+def test_unknown_sampler(name: str, says: str) -> None:
+    with pytest.raises(StudyError, match=says):
+        get_sampler(name, 50)
+
+
+def test_sampler_by_name() -> None:
+    assert get_sampler("clipped", 50) == (SAMPLERS["clipped"], 50)
+    assert get_sampler("ddim-10", 50) == (SAMPLERS["ddim"], 10)
 
 
 @pytest.mark.parametrize("t", [1, 2, 25, 50])
@@ -186,7 +201,25 @@ def test_cosine_without_clip_multiplies_the_error_by_a_hundred() -> None:
     assert -step.c_hat == pytest.approx(100, rel=1e-3)
 
 
-def test_zero_terminal_snr_is_refused() -> None:
+def test_no_step_begins_where_nothing_is_left() -> None:
     schedule = make_schedule("linear", 50, zero_terminal_snr=True)
     with pytest.raises(StudyError, match="alpha_bar is 0 at t = 50"):
-        last(reverse(sine_network, schedule, SAMPLERS["clipped"], 50, noise(2, 1, 28, 28)))
+        step_coefficients(schedule, SAMPLERS["clipped"], 50, 49)
+    called: list[int] = []
+
+    def spy(x: Tensor, t: Tensor) -> Tensor:
+        called.append(int(t[0]))
+        return sine_network(x, t)
+
+    x_0 = last(reverse(spy, schedule, SAMPLERS["ancestral"], 50, noise(2, 1, 28, 28)))
+    assert called == list(range(49, 0, -1))
+    assert bool(torch.isfinite(x_0).all())
+
+
+@pytest.mark.parametrize("stop", [1, 7, 19])
+def test_going_on_from_a_step_is_the_same_chain(stop: int) -> None:
+    schedule, draw = make_schedule("linear", 50), noise(2, 1, 28, 28)
+    whole = list(reverse(sine_network, schedule, SAMPLERS["ancestral"], 20, draw))
+    rest = list(reverse(sine_network, schedule, SAMPLERS["ancestral"], 20, draw, (stop, whole[stop - 1][1])))
+    assert [s for s, _ in rest] == [s for s, _ in whole[stop:]]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(rest, whole[stop:], strict=True))

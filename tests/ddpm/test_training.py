@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from ddpm import network, rng
+from ddpm.diffusion import draw_t
 from ddpm.network import Architecture
 from ddpm.schedules import make_schedule
-from ddpm.training import Recipe, Training, TrainingStep, draw_t, learning_rate
+from ddpm.training import Recipe, Training, TrainingStep, hidden_convolutions, rate
 
 TINY = Architecture(
     patch=4,
@@ -16,6 +17,8 @@ TINY = Architecture(
     blocks=1,
     middle_blocks=0,
     attention=False,
+    stem_kernel=3,
+    kernels=(3, 3),
     downsample="strided",
     output="noise",
     octaves=(),
@@ -23,10 +26,12 @@ TINY = Architecture(
 IMAGES = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def start(T: int = 50, seed: int = 0, epochs: int = 2, ema_decay: float = 0.9, batch_size: int = 32) -> Training:
+def start(
+    T: int = 50, seed: int = 0, epochs: int = 2, ema_decay: float = 0.9, batch_size: int = 32, muon: float = 0.02
+) -> Training:
     net = network.build(TINY, "cpu")
     network.initialise(net, rng.stream(seed, "test"))
-    recipe = Recipe(epochs, batch_size, 1e-3, warmup_steps=0, cooldown=0.0, adam_beta_2=0.99, ema_decay=ema_decay)
+    recipe = Recipe(epochs, batch_size, 1e-3, muon, warmup_steps=0, cooldown=0.0, adam_beta_2=0.99, ema_decay=ema_decay)
     return Training(net, net, IMAGES, make_schedule("linear", T), recipe, seed)
 
 
@@ -110,18 +115,61 @@ def test_ema_off_is_the_network_itself() -> None:
 
 
 def test_learning_rate_goes_up_stays_and_comes_down() -> None:
-    recipe = Recipe(1, 1, 2.0, warmup_steps=4, cooldown=0.5, adam_beta_2=0.99, ema_decay=0.0)
-    rates = [learning_rate(recipe, step, 10) for step in range(1, 11)]
+    recipe = Recipe(1, 1, 2.0, 0.0, warmup_steps=4, cooldown=0.5, adam_beta_2=0.99, ema_decay=0.0)
+    rates = [2 * rate(recipe, step, 10) for step in range(1, 11)]
     assert rates == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 1.6, 1.2, 0.8, 0.4])
     flat = dataclasses.replace(recipe, warmup_steps=0, cooldown=0.0)
-    assert {learning_rate(flat, step, 10) for step in range(1, 11)} == {2.0}
+    assert {rate(flat, step, 10) for step in range(1, 11)} == {1.0}
 
 
 def test_training_follows_the_learning_rate() -> None:
     training = start(epochs=2)
     training.recipe = dataclasses.replace(training.recipe, warmup_steps=3, cooldown=0.5)
-    seen = [training.optimizer.param_groups[0]["lr"] for _ in training]
-    assert seen == [learning_rate(training.recipe, step, 6) for step in range(1, 7)]
+    adam, muon = training.optimizer.optimizers
+    seen = [(adam.param_groups[0]["lr"], muon.param_groups[0]["lr"]) for _ in training]
+    shares = [rate(training.recipe, step, 6) for step in range(1, 7)]
+    assert seen == [(share * 1e-3, share * 0.02) for share in shares]
+
+
+def test_every_parameter_has_one_optimizer() -> None:
+    training = start()
+    hidden = hidden_convolutions(training.network)
+    ends = {training.network.get_parameter(f"{end}.weight").data_ptr() for end in ("stem", "head")}
+    assert not ends & {weight.data_ptr() for weight in hidden}
+    adam, muon = (o.param_groups[0]["params"] for o in training.optimizer.optimizers)
+    owned = {p.data_ptr() for p in (*adam, *muon)}
+    assert owned == {p.data_ptr() for p in training.network.parameters()}
+    assert len(adam) + len(muon) == len(owned)
+    assert len(start(muon=0.0).optimizer.optimizers) == 1
+
+
+@pytest.mark.parametrize("muon", [0.0, 0.02])
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
+def test_going_on_from_a_saved_state_is_the_same_training(stop: int, muon: float) -> None:
+    """At every step, in the middle of an epoch and at its end: weights, averages and losses to the byte."""
+    whole = start(muon=muon)
+    losses = [float(step.loss) for step in whole]
+    cut = start(muon=muon)
+    seen = []
+    for step in cut:
+        seen.append(float(step.loss))
+        if step.step == stop:
+            break
+    state = {name: tensor.clone() for name, tensor in cut.state().items()}
+    other = start(seed=7, muon=muon)  # nothing but the state may matter
+    other.seed = 0
+    other.load_state(state)
+    seen += [float(step.loss) for step in other]
+    assert seen == losses
+    for a, b in zip([*whole.network.parameters(), *whole.ema.parameters()],
+                    [*other.network.parameters(), *other.ema.parameters()], strict=True):  # fmt: skip
+        assert torch.equal(a, b)
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    state = start().state()
+    with pytest.raises((KeyError, RuntimeError)):
+        start().load_state({name: tensor for name, tensor in state.items() if "stem" not in name})
 
 
 @pytest.mark.parametrize("T", [1, 2, 50, 1000])

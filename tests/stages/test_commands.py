@@ -86,9 +86,10 @@ def test_batch_size_of_sampling_changes_no_image(tiny_study: Path, random_weight
 def test_respaced_sampling(tiny_study: Path, random_weights: artifacts.Arrays) -> None:
     whole_cell(random_weights)
     full = artifacts.read_npy(CELL.samples("ancestral"))
-    edit_params(tiny_study, sample={"steps": 5})
-    run(sample, *AXES, *SAMPLER)
-    assert not np.array_equal(artifacts.read_npy(CELL.samples("ancestral")), full)
+    run(sample, *AXES, "--sampler", "ancestral-5")
+    assert not np.array_equal(artifacts.read_npy(CELL.samples("ancestral-5")), full)
+    run(sample, *AXES, "--sampler", "ancestral-20")  # all of them
+    assert np.array_equal(artifacts.read_npy(CELL.samples("ancestral-20")), full)
 
 
 FIGURES = {"alpha_bar", "forward", "loss", "fid_of_T", "loss_against_fid", "samples_ancestral", "samples_clipped"}
@@ -123,7 +124,7 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     assert before["linear-20-0"][0] == 4  # a point a step
     cell = client.search_runs([experiment.experiment_id], "tags.cell = 'cosine-30-0'")[0]
     study = client.search_runs([experiment.experiment_id], "tags.cell = 'study'")[0]
-    assert cell.data.tags["mlflow.parentRunId"] == study.info.run_id
+    assert cell.data.tags["study_run"] == study.info.run_id
     assert cell.data.tags["dvc.model_md5"] == hashlib.md5(Cell("cosine", 30, 0).model.read_bytes()).hexdigest()
     assert cell.data.params["train.epochs"] == "2"
     assert cell.data.metrics["fid.clipped"] == artifacts.read_json(Cell("cosine", 30, 0).metrics("clipped"))["fid"]

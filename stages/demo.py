@@ -1,0 +1,81 @@
+"""Train one small model in a minute and look inside: a strip and an animation of digits coming out of noise, in demo/.
+
+Example: `make demo`, or `python -m stages.demo --schedule cosine --T 100 --epochs 2`. It is no part of the study.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ddpm import artifacts, figures, network, rng
+from ddpm.mnist import SIDE, parse_images, to_uint8
+from ddpm.sampling import SAMPLERS, reverse
+from ddpm.schedules import make_schedule
+from ddpm.training import Recipe, Training
+from stages import _params
+from stages._cells import TRAIN_IMAGES
+from stages._cli import ScheduleOption, TimestepsOption, command_line, progress
+from stages._device import choose
+from stages._pictures import gif, png_of
+
+app = typer.Typer(add_completion=False)
+
+FOLDER = Path("demo")
+MOMENTS = 11  # of the strip
+IMAGES = 32
+
+
+def strip(frames: np.ndarray, title: str) -> Figure:
+    """A row a digit, a column a moment; uint8 ``[moments, images, 28, 28]``."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    moments, images = frames.shape[:2]
+    axes.imshow(figures.tile(frames.swapaxes(0, 1).reshape(-1, SIDE, SIDE), moments), cmap="gray", vmin=0, vmax=255)
+    axes.set_title(f"{title}: {images} digits on their way from noise (left)")
+    axes.axis("off")
+    return figure
+
+
+@app.command(help=__doc__)
+def main(
+    schedule: ScheduleOption = "linear",
+    timesteps: TimestepsOption = 100,
+    epochs: Annotated[int, typer.Option(min=1, help="One takes about a minute on two cores.")] = 1,
+    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 60_000,
+) -> None:
+    params = _params.load()
+    device, dtype = choose(params.compute)
+    table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
+    digits = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:images].to(device)
+    net = network.build(network.Architecture(**params.network.model_dump()), "cpu")
+    network.initialise(net, rng.stream(0, "initial weights"))
+    recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
+    denoiser = network.denoiser(net.to(device), table.to(device), dtype)
+    training = Training(net, denoiser, digits, table.to(device), recipe, seed=0)
+    with progress(f"train {schedule}, T = {timesteps}", epochs * len(digits), "images") as advance:
+        for step in training:
+            advance(step.images)
+    print(f"loss of the last step: {float(step.loss):.4f}")
+
+    def noise(k: int) -> torch.Tensor:
+        return rng.image_noise(0, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
+
+    net.load_state_dict(training.ema.state_dict())
+    chain = [noise(0), *(x for _, x in reverse(denoiser, table, SAMPLERS["ancestral"], timesteps, noise))]
+    frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
+
+    moments = np.linspace(0, len(frames) - 1, MOMENTS).round().astype(int)
+    canvas = strip(frames[moments, :6], f"{schedule}, T = {timesteps}")
+    artifacts.write_bytes(FOLDER / "strip.png", png_of(canvas))
+    tiles = [Image.fromarray(figures.tile(frame, 8)) for frame in frames[:: max(1, len(frames) // 50)]]
+    artifacts.write_bytes(FOLDER / "denoising.gif", gif([*tiles, Image.fromarray(figures.tile(frames[-1], 8))]))
+    print(f"look at {FOLDER / 'strip.png'} and {FOLDER / 'denoising.gif'}")
+
+
+if __name__ == "__main__":
+    command_line(app)

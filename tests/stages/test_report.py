@@ -1,0 +1,105 @@
+"""The page: its numbers are the tables', it needs no network, and it works in a real browser, for a keyboard too."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddpm import artifacts
+from stages import aggregate, chains, report
+from stages._cells import Cell
+from tests.browser import chromium
+from tests.conftest import ROOT, edit_params
+from tests.stage_runs import run
+
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+
+
+@pytest.fixture
+def page_file(whole_grid: Path) -> Path:
+    edit_params(whole_grid, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
+    (whole_grid / "claims.yaml").write_bytes((ROOT / "claims.yaml").read_bytes())
+    artifacts.write_bytes(report.BENCHMARK, (ROOT / report.BENCHMARK).read_bytes())
+    for name in ("linear", "cosine"):
+        run(chains, "--schedule", name, "--T", "20", "--seed", "0")
+    run(aggregate)
+    # this study is too small for the claims, so the page shows the committed ones
+    artifacts.write_bytes(Path("metrics/claims.json"), (ROOT / "metrics/claims.json").read_bytes())
+    run(report)
+    return whole_grid / report.TARGET
+
+
+def test_whole_page(page_file: Path) -> None:
+    text = page_file.read_text()
+    assert page_file.stat().st_size < 5_000_000
+    assert not re.search(r'(src|href)="(?!data:|#)', text), "it points outside itself"
+    assert "http" not in re.sub(r"http://www\.w3\.org/\S+|https://matplotlib\.org/", "", text)
+    for row in artifacts.read_csv(Path("metrics/fid_of_T.csv")):
+        assert f"<td>{row['fid']:.3f}</td>" in text
+    found = artifacts.read_json(Path("metrics/claims.json"))["claims"]
+    assert len(found) == 11
+    assert all(claim["plain"] in text for claim in found.values() if not set("'<&>") & set(claim["plain"]))
+    run(report)
+    assert page_file.read_text() == text  # equal inputs, equal bytes
+
+
+def test_chain_ends_in_the_cells_own_samples(page_file: Path) -> None:
+    frames = artifacts.read_npy(Cell("linear", 20, 0).chain)
+    assert frames.shape == (7, 4, 28, 28)
+    samples = artifacts.read_npy(Cell("linear", 20, 0).samples("ancestral"))
+    assert abs(frames[-1].astype(int) - samples[:4]).max() <= 1  # another batch size: a rounding
+
+
+def test_nothing_can_leave_the_script(page_file: Path) -> None:
+    assert report.in_script({"a": "</script><b>"}) == '{"a": "\\u003c/script>\\u003cb>"}'
+
+
+@pytest.fixture
+def opened(page_file: Path) -> Iterator[tuple[Any, list[str]]]:
+    said: list[str] = []
+    with chromium() as browser:
+        context = browser.new_context(offline=True)  # type: ignore[attr-defined]
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(page_file.as_uri())
+        yield page, said
+
+
+def test_in_a_browser(opened: tuple[Any, list[str]], tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, said = opened
+    before = page.get_attribute("#grid", "src")
+    assert page.inner_text("#cell").startswith("linear, T = 20, ancestral: FID ")
+    page.select_option("#schedule", "cosine")
+    page.focus("#T")
+    page.keyboard.press("ArrowRight")
+    page.select_option("#sampler", "clipped")
+    assert page.inner_text("#cell").startswith("cosine, T = 30, clipped: FID ")
+    assert page.get_attribute("#grid", "src") != before
+    assert page.get_attribute("#grid", "alt") == "Samples of cosine, T = 30, clipped"
+
+    page.wait_for_function("document.getElementById('moment').textContent === 'x_0'")
+    pixels = "() => [...document.querySelector('canvas').getContext('2d').getImageData(0, 0, 28, 28).data].join()"
+    digits = page.evaluate(pixels)
+    page.focus("#frame")
+    page.keyboard.press("Home")
+    assert page.inner_text("#moment") == "noise"
+    assert page.evaluate(pixels) != digits
+    page.click("#play")
+    assert page.inner_text("#play") == "Pause"
+    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    assert page.evaluate(pixels) == digits
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for name, (width, height) in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"wider than a {name}"
+            assert len(page.screenshot(path=tmp_path / f"{name}-{scheme}.png")) > 10_000
+        found = Axe().run(page).response["violations"]
+        assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    assert said == []

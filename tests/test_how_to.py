@@ -1,0 +1,145 @@
+"""Every recipe of docs/how-to.md, run: its code is taken from the page, DVC is real, stages take no time."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tests.dvc_study import Study
+
+PAGE = (ROOT / "docs" / "how-to.md").read_text()
+SECTIONS = {part.splitlines()[0]: part for part in PAGE.split("\n## ")[1:]}
+
+
+def blocks(section: str, language: str) -> list[str]:
+    """The code of one recipe in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", SECTIONS[section], re.MULTILINE | re.DOTALL)
+
+
+def follow(study: Study, script: str) -> list[str]:
+    """Run a recipe's shell lines; the stages that ran."""
+    study.ran_file.write_text("")
+    study.call("bash", "-euc", script)
+    return [line.split()[0] for line in study.ran()]
+
+
+def test_every_recipe_is_here() -> None:
+    calls = re.findall(r'(?:blocks|follow_section)\([^"]*"([A-Z][^"]+)"', Path(__file__).read_text())
+    words_only = {"Follow a long run"}  # tests/stages/test_resume.py and test_grid.py
+    assert set(SECTIONS) == set(calls) | words_only
+
+
+def follow_section(study: Study, section: str) -> list[str]:
+    return follow(study, "\n".join(blocks(section, "bash")))
+
+
+def test_a_schedule(study: Study) -> None:
+    source, conf = study.root / "ddpm/schedules.py", study.root / "conf/config.yaml"
+    source.write_text(source.read_text() + "\n\n" + blocks("Add a schedule", "python")[0])
+    conf.write_text(conf.read_text().replace("schedules:\n", "schedules:\n" + blocks("Add a schedule", "yaml")[0], 1))
+    audit, run = blocks("Add a schedule", "bash")[0].splitlines()
+    follow(study, run)
+    ran = study.ran()
+    assert sorted({line for line in ran if line.startswith("train")}) == ["train quadratic 100 0"]
+    real = [sys.executable, *audit.split()[1:]]
+    told = subprocess.run(real, cwd=study.root, capture_output=True, text=True, check=True).stdout
+    assert "quadratic, T = 100" in told
+    assert "gain of the first reverse step" in told
+
+
+def test_a_T(study: Study) -> None:
+    follow_section(study, "Add a T")
+    assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
+
+
+def test_fewer_steps(study: Study) -> None:
+    ran = follow_section(study, "Sample with fewer steps than a model has")
+    assert "train" not in ran
+    assert {line.split()[4] for line in study.ran() if line.startswith("sample")} == {"ancestral-50"}
+
+
+def test_another_data_set(study: Study) -> None:
+    assert "mnist" in follow_section(study, "Use another data set")
+    text = (study.root / "params.yaml").read_text()
+    assert "name: fashion-mnist" in text  # that the files are what they should be: tests/stages/test_sources.py
+
+
+def test_another_extractor(study: Study) -> None:
+    ran = follow_section(study, "Use another extractor")
+    assert "embed" in ran
+    assert "train" not in ran
+
+
+def test_a_gpu(study: Study) -> None:
+    assert "train" in follow_section(study, "Run on a GPU")
+    if torch.cuda.is_available():
+        return
+    command = [sys.executable, "-m", "stages.train", "--schedule", "linear", "--T", "50", "--seed", "0"]
+    done = subprocess.run(command, cwd=study.root, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "compute.device: no CUDA device here; use auto or cpu" in done.stderr
+
+
+def test_a_remote(study: Study, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    push, pull = (re.sub(r"/\S+-store", str(store), text) for text in blocks("Share models and samples", "bash"))
+    follow(study, push)
+    study.commit()
+    other = tmp_path / "elsewhere"
+    study.call("git", "clone", "-q", ".", str(other))
+    study.root = other
+    assert not (other / "data" / "models").exists()
+    assert follow(study, pull) == []
+    assert len(list((other / "data" / "models").iterdir())) == 6
+
+
+def test_a_shared_tracking_server(study: Study, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = blocks("Use a shared tracking server", "bash")[0].replace(":5001", f":{port}")
+    script = script.replace("python", sys.executable)
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--host", "127.0.0.1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/served.db",
+        "--artifacts-destination",
+        str(tmp_path / "a"),
+    ]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        for folder in ("data/models", "data/logs"):
+            shutil.rmtree(study.root / folder)  # what the stand-ins wrote is no model: the study's own run is enough
+        done = subprocess.run(["bash", "-euc", script], cwd=study.root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"http://127.0.0.1:{port}" in done.stdout
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(port: int) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("the server did not come up in a minute")
+
+
+def test_compare_two_revisions(study: Study) -> None:
+    script = blocks("Compare two revisions", "bash")[0].replace("python", sys.executable)
+    # the stand-ins' claims.json has no claims, so it is left out
+    study.call("git", "rm", "-q", "--cached", "metrics/claims.json")
+    (study.root / "metrics" / "claims.json").unlink()
+    study.call("git", "commit", "-qm", "no claims")
+    assert "No FID of 6 cells changed" in study.call("bash", "-euc", script)
