@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from ddpm import statistics
+from ddpm.errors import StudyError
 from ddpm.tables import Array, Finding, Rule, Tables
 
 _RESCALED = ("linear", "sigmoid")  # by 1000 / T; they end at beta_max
@@ -28,9 +29,10 @@ def sup_distance(a: Array, b: Array) -> float:
 
 def same_shape(tables: Tables, rule: Rule) -> Finding:
     """The largest gap between alpha_bar curves of one schedule at two T."""
+    if any(len(tables.bars(name)) < 2 for name in _RESCALED):
+        raise StudyError("the grid has one T alone")
     gaps = {
-        name: max((sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2)), default=0.0)
-        for name in _RESCALED
+        name: max((sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2))) for name in _RESCALED
     }
     worst = max(gaps.values())
     plain = f"between any two T the curves of alpha_bar over t/T differ by {worst:.4f} at most"
@@ -55,6 +57,9 @@ def linear_abar(tables: Tables, rule: Rule) -> Finding:
 
 def n32_enough(tables: Tables, rule: Rule) -> Finding:
     """How well 32 samples rank the cells, by drawing 32 of each cell's samples again and again."""
+    tables.at_least(3)
+    if not len(tables.tau_at_32):
+        raise StudyError(f"the grid has no {tables.sampler}")
     found = statistics.from_draws(tables.tau_at_32, rule["tau"], tables.confidence)
     plain = f"the ranking by 32 samples agrees with that by all samples to tau = {found.estimate:.2f}"
     return Finding(found, "Kendall's tau of the ranking at n = 32", plain, {})

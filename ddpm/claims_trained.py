@@ -25,7 +25,7 @@ def loss_flat_in_T(tables: Tables, rule: Rule) -> Finding:
     """Equivalence of held-out L_simple between all pairs of T, in every schedule."""
     margin, parts, details = math.log1p(rule["margin"]), [], {}
     for schedule in tables.schedules:
-        for a, b in combinations(tables.all_T, 2):
+        for a, b in combinations(tables.varied_T, 2):
             logs = tables.per_seed(lambda seed: tables.log("loss_simple", schedule, b, seed))  # noqa: B023  # called at once
             logs -= tables.per_seed(lambda seed: tables.log("loss_simple", schedule, a, seed))  # noqa: B023
             parts.append(statistics.within(logs, margin, tables.confidence))
@@ -55,6 +55,7 @@ def sigmoid_loss(tables: Tables, rule: Rule) -> Finding:
 
 def loss_not_quality(tables: Tables, rule: Rule) -> Finding:
     """Kendall's tau between loss and distance over the cells of a seed."""
+    tables.at_least(3)
 
     def tau(loss: str, schedules: Sequence[str]) -> Array:
         def number(seed: int) -> float:
@@ -102,7 +103,7 @@ def cosine_why(tables: Tables, rule: Rule) -> Finding:
             cosine, sigmoid = (tables.log(tables.quality, name, T, seed, sampler) for name in ("cosine", "sigmoid"))
             return cosine - sigmoid
 
-        return float(np.polyfit(octaves, [ratio(T) for T in tables.all_T], 1)[0])
+        return float(np.polyfit(octaves, [ratio(T) for T in tables.varied_T], 1)[0])
 
     own = tables.per_seed(lambda seed: slope(seed, "ancestral"))
     clipped = _contrast(tables, tables.quality, "cosine", "sigmoid", "clipped")
@@ -124,7 +125,7 @@ def cosine_why(tables: Tables, rule: Rule) -> Finding:
 
 def T_small_effect(tables: Tables, rule: Rule) -> Finding:
     """Equivalence of the distance at the smallest and the largest T, in every schedule; and its trend over all T."""
-    first, last = tables.all_T[0], tables.all_T[-1]
+    first, last = tables.varied_T[0], tables.varied_T[-1]
     margin, parts, details = math.log1p(rule["margin"]), [], {}
     for name in tables.schedules:
         start, end = (tables.per_seed(lambda seed: tables.log(tables.quality, name, T, seed)) for T in (first, last))  # noqa: B023
@@ -152,7 +153,7 @@ def good_schedule_fewer_steps(tables: Tables, rule: Rule) -> Finding:
     """Doublings of T that linear and sigmoid save against cosine, each at its own smallest sufficient T."""
 
     def sufficient(schedule: str, seed: int) -> float:
-        logs = {T: tables.log(tables.quality, schedule, T, seed) for T in tables.all_T}
+        logs = {T: tables.log(tables.quality, schedule, T, seed) for T in tables.varied_T}
         enough = min(logs.values()) + math.log1p(rule["not_inferior"])
         return math.log2(min(T for T, value in logs.items() if value <= enough))
 

@@ -140,7 +140,9 @@ def verdict(evidence: Evidence, adjusted_p: float, confidence: float) -> Verdict
 
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
-    """Kendall's tau-b of two rankings; 0 when either is constant."""
+    """Kendall's tau-b of two rankings; 0 when either is constant or has one element."""
+    if np.size(x) < 2:
+        return 0.0
     tau = float(stats.kendalltau(x, y).statistic)
     return 0.0 if math.isnan(tau) else tau
 

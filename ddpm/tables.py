@@ -59,6 +59,18 @@ class Tables:
         return sorted({row["T"] for row in self.rows})
 
     @property
+    def varied_T(self) -> list[int]:
+        """All T; StudyError when there is one alone, which says nothing of the effect of T."""
+        if len(self.all_T) < 2:
+            raise StudyError(f"the grid has no T but {self.all_T[0]}")
+        return self.all_T
+
+    def at_least(self, cells: int) -> None:
+        """StudyError when there are fewer cells of a seed than a ranking needs."""
+        if len(self.schedules) * len(self.all_T) < cells:
+            raise StudyError(f"the grid has fewer than {cells} cells, too few to rank")
+
+    @property
     def schedules(self) -> list[str]:
         """All schedules, in the grid's order."""
         return list(dict.fromkeys(row["schedule"] for row in self.rows))
@@ -74,6 +86,8 @@ class Tables:
         key = (schedule, T, seed, sampler or self.sampler)
         for row in self.rows:
             if (row["schedule"], row["T"], row["seed"], row["sampler"]) == key:
+                if row[column] is None:
+                    raise StudyError(f"{'-'.join(map(str, key))} has no {column}")
                 return math.log(row[column])
         raise StudyError(f"the grid has no {'-'.join(map(str, key))}")
 

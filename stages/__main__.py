@@ -19,7 +19,7 @@ PIPELINE = (
     *("mnist", "weights", "reference", "classifier", "validate", "schedule", "train", "heldout", "sample", "embed"),
     *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "report"),
 )
-AROUND = ("grid", "publish", "compose", "audit", "diff", "demo")
+AROUND = ("grid", "publish", "compose", "audit", "diff", "evidence", "demo")
 
 
 def first_words(name: str) -> str:

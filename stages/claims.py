@@ -15,11 +15,13 @@ from rich.table import Table
 from ddpm import artifacts
 from ddpm.claims import Judgement, judge_twice
 from ddpm.errors import StudyError
+from ddpm.sampling import SAMPLERS
 from ddpm.schedules import make_schedule
 from ddpm.tables import Tables
 from stages import _params
 from stages._cells import METRICS
 from stages._cli import command_line
+from stages._evidence import other_seeds
 from stages._rules import Rules, parse_rules
 
 app = typer.Typer(add_completion=False)
@@ -29,15 +31,15 @@ CLAIMS_FILE = Path("claims.yaml")
 
 def tables(params: _params.Params, rules: Rules, metrics: Path) -> Tables:
     """The committed metrics as the claims look at them: no samples, no models."""
-    rows = artifacts.read_csv(metrics / "fid_of_T.csv")
+    rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params)]
     bars = {
         name: {T: make_schedule(name, T, **params.schedule_parameters(name)).alpha_bar.numpy() for T in params.grid.T}
         for name in params.grid.schedule
     }
     taus = artifacts.read_json(metrics / "ranking.json")["tau"]
-    if rules.sampler not in taus:
-        raise StudyError(f"the grid has no sampler {rules.sampler}", where=str(CLAIMS_FILE), cure="add it to `sampler`")
-    return Tables(rows, bars, np.array(taus[rules.sampler]), rules.quality, rules.sampler, rules.confidence)
+    if rules.sampler not in SAMPLERS:
+        raise StudyError(f"there is no sampler {rules.sampler!r}", where=str(CLAIMS_FILE), cure="correct it")
+    return Tables(rows, bars, np.array(taus.get(rules.sampler, [])), rules.quality, rules.sampler, rules.confidence)
 
 
 def as_json(judgement: Judgement) -> dict[str, Any]:
@@ -67,14 +69,15 @@ def main() -> None:
     params = _params.load()
     text = artifacts.read_bytes(CLAIMS_FILE)
     rules = parse_rules(text.decode(), str(CLAIMS_FILE))
-    judgements = judge_twice(tables(params, rules, METRICS), rules.second_opinion, rules.claims)
+    found_tables = tables(params, rules, METRICS)
+    judgements = judge_twice(found_tables, rules.second_opinion, rules.claims)
     found = {
         "claims": {judgement.claim: as_json(judgement) for judgement in judgements},
         "claims_yaml_sha256": hashlib.sha256(text).hexdigest(),
         "quality": rules.quality,
         "sampler": rules.sampler,
         "confidence": rules.confidence,
-        "seeds": len(params.grid.seed),
+        "seeds": len({row["seed"] for row in found_tables.rows}),
     }
     artifacts.write_json(METRICS / "claims.json", found)
     print_table(judgements)

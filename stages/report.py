@@ -46,6 +46,7 @@ Row = dict[str, Any]
 
 def answer(rows: list[Row], sampler: str) -> list[str]:
     """The study in a few sentences, every number from the table."""
+    sampler = sampler if any(row["sampler"] == sampler for row in rows) else rows[0]["sampler"]
     chosen = [row for row in rows if row["sampler"] == sampler]
     floor = chosen[0]["fid_floor"]
     best = min(chosen, key=lambda row: float(row["fid"]))

@@ -105,6 +105,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dvc.yaml",
         "benchmarks/results.json",
         "claims.yaml",
+        "evidence",
     ):
         source = ROOT / name
         if source.is_dir():

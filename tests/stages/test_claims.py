@@ -105,11 +105,41 @@ def test_one_column_leaves_what_needs_more_undecided(planted: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "part",
+    [{"T": [200]}, {"schedule": ["cosine"]}, {"schedule": ["linear"], "T": [50]}, {"sampler": ["ddim"]}],
+    ids=str,
+)
+def test_a_part_of_the_grid_leaves_claims_undecided_and_breaks_nothing(planted: Path, part: dict[str, Any]) -> None:
+    edit_params(planted, grid=part)
+    rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
+    if "sampler" in part:
+        rows = [row | {"sampler": "ddim"} for row in rows if row["sampler"] == "ancestral"]
+        artifacts.write_json(Path("metrics/ranking.json"), {"tau": {"ddim": [0.5] * 9}})
+    rows = [row for row in rows if all(row[axis] in values for axis, values in part.items())]
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
+    found = {name: claim["verdict"] for name, claim in judged()["claims"].items()}
+    depends_on_T = {"loss-flat-in-T", "cosine-why", "T-small-effect", "good-schedule-fewer-steps", "same-shape"}
+    if "T" in part:
+        assert {found[name] for name in depends_on_T} == {"undecided"}
+    if "sampler" in part:
+        assert {found[name] for name in ("cosine-worse", "n32-enough", "T-small-effect")} == {"undecided"}
+    if part == {"T": [200]}:
+        assert found["cosine-worse"] == "supported"
+
+
+def test_a_loss_that_was_not_measured_leaves_its_claim_undecided(planted: Path) -> None:
+    rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"loss_common": None} for row in rows])
+    claim = judged()["claims"]["sigmoid-loss"]
+    assert (claim["verdict"], claim["plain"]) == ("undecided", "sigmoid-50-0-ancestral has no loss_common")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("confidence: 0.95", "confidence: 2", "confidence"),
         ("confidence: 0.95", "confdence: 0.95", "confidence: Field required"),
-        ("sampler: ancestral", "sampler: euler", "the grid has no sampler euler"),
+        ("sampler: ancestral", "sampler: euler", "there is no sampler 'euler'"),
         ("margin: 0.05", "margin: wide", "claims.loss-flat-in-T needs `says` and a threshold that is a number"),
         ("gaussian-end:", "gaussian-start:", "there is no claim 'gaussian-start'"),
         ("claims:", "claims: [", "not YAML"),
