@@ -4,6 +4,7 @@ It is trained by the pipeline on the same images as the diffusion models, in a m
 hidden layer sees, its probabilities say which digit a sample is and how surely.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -72,33 +73,70 @@ def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     return F.pad(images, (right, -right, down, -down))
 
 
-def train(
-    network: Classifier, images: Tensor, labels: Tensor, recipe: Recipe, seed: int
-) -> Iterator[tuple[int, Tensor]]:
-    """Train in place; yield (images in the step, mean cross-entropy) after every step.
+class Training:
+    """Training of a classifier, step by step; may be saved and gone on with.
 
     Args:
-        network: initialised.
+        network: initialised; trained in place.
         images: uint8 ``[N, 1, 28, 28]``, on the network's device.
         labels: uint8 ``[N]``, likewise.
         recipe: how.
         seed: names the data order and the shifts.
     """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=0.01, fused=True)
-    steps = recipe.epochs * -(-len(images) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)
-    network.train()
-    for epoch in range(1, recipe.epochs + 1):
-        order = torch.randperm(len(images), generator=rng.stream(seed, "classifier order", epoch))
-        shifts = rng.stream(seed, "classifier shifts", epoch)
-        for batch in order.to(images.device).split(recipe.batch_size):
-            loss = F.cross_entropy(network(_shifted(images[batch], shifts)), labels[batch].long())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            yield len(batch), loss.detach()
-    network.eval()
+
+    def __init__(self, network: Classifier, images: Tensor, labels: Tensor, recipe: Recipe, seed: int) -> None:
+        self.network, self.images, self.labels = network, images, labels
+        self.recipe, self.seed = recipe, seed
+        self.batches = -(-len(images) // recipe.batch_size)  # an epoch
+        self.step, self.steps = 0, recipe.epochs * self.batches
+        rate = recipe.learning_rate
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01, fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, total_steps=self.steps)
+        self.shifts = rng.stream(seed, "classifier shifts", 1)
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        """Train to the end from the last step taken or loaded; yield (images, mean cross-entropy) after every step."""
+        self.network.train()
+        while self.step < self.steps:
+            epoch, done = self.step // self.batches + 1, self.step % self.batches
+            order = torch.randperm(len(self.images), generator=rng.stream(self.seed, "classifier order", epoch))
+            if not done:
+                self.shifts = rng.stream(self.seed, "classifier shifts", epoch)
+            for batch in order.to(self.images.device).split(self.recipe.batch_size)[done:]:
+                scores = self.network(_shifted(self.images[batch], self.shifts))
+                loss = F.cross_entropy(scores, self.labels[batch].long())
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                self.schedule.step()
+                self.step += 1
+                yield len(batch), loss.detach()
+        self.network.eval()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Everything that the steps to come depend on: tensors, and numbers as JSON."""
+        tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
+        group = {key: value for key, value in self.optimizer.param_groups[0].items() if key != "params"}
+        numbers = {"step": self.step, "group": group, "schedule": self.schedule.state_dict()}
+        return tensors | {"shifts": self.shifts.get_state()}, {"numbers": json.dumps(numbers)}
+
+    def load_state(self, tensors: dict[str, Tensor], numbers: dict[str, str]) -> None:
+        """Take over what ``state`` gave: the steps to come are then the same to the byte."""
+        found = json.loads(numbers["numbers"])
+        self.network.load_state_dict({k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith("network/")})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer/"):
+                _, index, name = key.split("/")
+                moments.setdefault(int(index), {})[name] = value
+        whole = self.optimizer.state_dict()
+        group = whole["param_groups"][0] | found["group"] | {"betas": tuple(found["group"]["betas"])}
+        self.optimizer.load_state_dict({"state": moments, "param_groups": [group]})
+        self.schedule.load_state_dict(found["schedule"])
+        self.step = found["step"]
+        self.shifts.set_state(tensors["shifts"])
 
 
 @torch.no_grad()

@@ -37,6 +37,7 @@ class Embedder:
         digest = hashlib.sha256(artifacts.read_bytes(WEIGHTS)).hexdigest()
         self.identity = {key: str(value) for key, value in asdict(extractor).items()}
         self.identity |= {"weights_sha256": digest, "dtype": "float32"}
+        self.finished: list[Resume] = []
 
     def __call__(self, images: torch.Tensor, label: str) -> np.ndarray:
         """uint8 ``[N, 1, 28, 28]`` -> float32 ``[N, dimensions]``, with progress, going on where a kill left off."""
@@ -46,14 +47,24 @@ class Embedder:
         batches = [state["features"]] if state else []
         with progress(label, len(images), "images") as advance:
             advance(sum(map(len, batches)))
-            for batch in inception.features(self.network, self.extractor, images[sum(map(len, batches)) :]):
+            left = images[sum(map(len, batches)) :]
+            for batch in inception.features(self.network, self.extractor, left) if len(left) else ():
                 batches.append(batch.numpy())
                 advance(len(batch))
                 if resume.due():
                     resume.save({"features": np.concatenate(batches)})
-        resume.done()
-        return np.concatenate(batches)
+        found = np.concatenate(batches)
+        resume.save({"features": found})  # until the whole stage is done, which may have more sets to come
+        self.finished.append(resume)
+        return found
+
+    def forget(self) -> None:
+        """Drop the states of all sets: what they were needed for is on disk."""
+        for resume in self.finished:
+            resume.done()
+        self.finished.clear()
 
     def write(self, path: Path, features: artifacts.Arrays) -> None:
         """Write named sets of features together with all that decided them."""
         artifacts.write_tensors(path, features, self.identity)
+        self.forget()

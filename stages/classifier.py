@@ -8,9 +8,10 @@ import typer
 from ddpm import artifacts, classifier, rng
 from ddpm.errors import StudyError
 from stages import _params, _real
-from stages._cells import CLASSIFIER, DIGITS, METRICS
+from stages._cells import CLASSIFIER, DIGITS, METRICS, TRAIN_IMAGES
 from stages._cli import command_line, progress
 from stages._device import choose
+from stages._resume import Resume
 from stages._times import record
 
 app = typer.Typer(add_completion=False)
@@ -35,11 +36,20 @@ def main() -> None:
     classifier.initialise(network, rng.stream(SEED, "classifier weights"))
     network.to(device)
     recipe = classifier.Recipe(**params.classifier.model_dump())
+    training = classifier.Training(network, images, labels, recipe, SEED)
+    resume = Resume("classifier", {"classifier": params.classifier}, [TRAIN_IMAGES, _real.TRAIN_LABELS])
+    state, numbers = resume.load()
+    if state:
+        training.load_state({name: torch.from_numpy(array) for name, array in state.items()}, numbers)
     with progress("train classifier", recipe.epochs * len(images), "images") as advance:
-        for count, loss in classifier.train(network, images, labels, recipe, SEED):
+        advance(min(training.step * recipe.batch_size, recipe.epochs * len(images)))
+        for count, loss in training:
             if not bool(torch.isfinite(loss)):
                 raise StudyError("the loss is not finite", where="classifier", cure="lower classifier.learning_rate")
             advance(count)
+            if resume.due():
+                tensors, numbers = training.state()
+                resume.save({name: tensor.cpu().numpy() for name, tensor in tensors.items()}, numbers)
     found = accuracy(network, _real.test_images().to(device), _real.test_labels().to(device))
 
     sets = {
@@ -49,6 +59,7 @@ def main() -> None:
     artifacts.write_tensors(CLASSIFIER, state, {"weights": "classifier"})
     artifacts.write_tensors(DIGITS, {name: part.cpu().numpy() for name, part in sets.items()}, {})
     artifacts.write_json(METRICS / "classifier.json", {"test_accuracy": found, "good_enough": found >= ENOUGH})
+    resume.done()
     record("classifier", "", time.monotonic() - started, recipe.epochs * len(images))
 
 

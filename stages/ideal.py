@@ -44,6 +44,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
         features = embed(to_uint8(x).cpu(), f"features of {label}")
         found[sampler] = gaussian_distance(fit_gaussian(features), real)
     artifacts.write_json(METRICS / "ideal" / f"{schedule}-{timesteps}.json", {"fid": found, "samples": count})
+    embed.forget()
     record("ideal", f"{schedule}-{timesteps}", time.monotonic() - started, count * timesteps * len(SAMPLERS))
 
 

@@ -63,6 +63,7 @@ def main() -> None:
             rows.append({"disturbance": name, "level": level} | distances(images, f"features of {name} at {level}"))
     artifacts.write_csv(METRICS / "validation.csv", rows)
     artifacts.write_json(METRICS / "validation.json", summarise(rows))
+    embed.forget()
     record("validate", "", time.monotonic() - started, len(rows) * wanted.images)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm import rng
-from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, Recipe, initialise, judge, train
+from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, Recipe, Training, initialise, judge
 
 RECIPE = Recipe(epochs=8, batch_size=32, learning_rate=3e-3)
 
@@ -21,7 +21,7 @@ def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def trained(seed: int = 0) -> Classifier:
     network = Classifier()
     initialise(network, rng.stream(seed, "test weights"))
-    seen = sum(count for count, _ in train(network, *bars(320), RECIPE, seed))
+    seen = sum(count for count, _ in Training(network, *bars(320), RECIPE, seed))
     assert seen == 320 * RECIPE.epochs
     return network
 
@@ -59,3 +59,24 @@ def test_a_judgement_does_not_depend_on_the_batch(batch_size: int) -> None:
     whole, part = judge(network, images, 20), judge(network, images, batch_size)
     assert torch.allclose(whole[0], part[0], atol=1e-5)
     assert torch.allclose(whole[1], part[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("stop", [1, 9, 10, 11, 79])  # 10 steps an epoch
+def test_going_on_from_a_saved_state_is_the_same_training(stop: int) -> None:
+    whole = trained()
+
+    def fresh(weights: int) -> Training:
+        network = Classifier()
+        initialise(network, rng.stream(weights, "test weights"))
+        return Training(network, *bars(320), RECIPE, 0)
+
+    cut = fresh(0)
+    for _ in cut:
+        if cut.step == stop:
+            break
+    tensors, numbers = cut.state()
+    other = fresh(7)  # nothing but the state may matter
+    other.load_state({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+    list(other)
+    found, expected = other.network.state_dict(), whole.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ddpm import artifacts
-from stages import _resume, reference, sample, schedule, train
-from stages._cells import REFERENCE, WEIGHTS
+from ddpm import artifacts, inception
+from stages import _resume, classifier, reference, sample, schedule, train, validate
+from stages._cells import CLASSIFIER, DIGITS, REFERENCE, WEIGHTS
 from stages._resume import Resume
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import AXES, CELL, SAMPLER, run
@@ -94,6 +95,50 @@ def test_features(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, random_weig
             run(reference)
     run(reference)
     assert digest(REFERENCE) == larger != whole
+
+
+@pytest.mark.parametrize("saves", [1, 2, 3])
+def test_the_classifier(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
+    edit_params(tiny_study, classifier={"epochs": 2})  # three steps each
+    run(classifier)
+    whole = digest(CLASSIFIER, DIGITS)
+    CLASSIFIER.unlink()
+    with monkeypatch.context() as patch:
+        cut_after(saves, patch)
+        with pytest.raises(Cut):
+            run(classifier)
+    run(classifier)
+    assert digest(CLASSIFIER, DIGITS) == whole
+    assert states(tiny_study) == []
+
+
+def test_finished_sets_are_kept_until_the_stage_is_done(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch, random_weights: artifacts.Arrays
+) -> None:
+    artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
+    run(reference)
+    run(classifier)
+    run(validate)
+    table = Path("metrics/validation.csv")
+    whole = digest(table)
+    table.unlink()
+    with monkeypatch.context() as patch:
+        cut_after(4, patch)
+        with pytest.raises(Cut):
+            run(validate)
+    assert len(states(tiny_study)) == 2
+    seen: list[int] = []
+    real = inception.features
+
+    def counting(*arguments: Any) -> Any:
+        seen.append(len(arguments[2]))
+        return real(*arguments)
+
+    monkeypatch.setattr(inception, "features", counting)
+    run(validate)
+    assert digest(table) == whole
+    assert len(seen) == 1 + 8 * 2 - 2  # untouched digits and two levels of eight disturbances, less the two kept
+    assert states(tiny_study) == []
 
 
 def test_a_state_serves_no_other_parameters(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
