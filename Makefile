@@ -37,9 +37,9 @@ demo: $(VENV)/.installed  ## one small model in a minute: digits out of noise, i
 test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
 	python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, half an hour; KILLS=10 for less
+torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, an hour; KILLS=10 for ten kills alone
 	dvc repro --quiet mnist weights
-	python -m torture --kills $(or $(KILLS),100)
+	python -m torture --kills $(or $(KILLS),100) $(if $(KILLS),--no-others)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
 	ruff check .

@@ -35,6 +35,7 @@ FILES = (
 def main(
     kills: Annotated[int, typer.Option(help="How many kills at random moments over all stages.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the random stages and moments.")] = 0,
+    others: Annotated[bool, typer.Option(help="The other faults as well, a quarter of an hour.")] = True,
 ) -> None:
     started, chance = time.monotonic(), random.Random(seed)
     failed: list[str] = []
@@ -54,7 +55,7 @@ def main(
             judge(*faults.kill(study, chance))
         killed = count - len(failed)
         print(f"{killed} of {kills} kills ended in the same bytes", flush=True)
-        others: list[tuple[str, Callable[[], list[str]]]] = [
+        rest: list[tuple[str, Callable[[], list[str]]]] = [
             *((f"no room on the disk for {s}", lambda s=s: faults.disk_full(study, s)) for s in STAGES),
             *((f"a read-only folder for {s}", lambda s=s: faults.read_only(study, s)) for s in STAGES),
             *((f"{f} {how}", lambda f=f, how=how: faults.damaged(study, study.root / f, how))
@@ -63,7 +64,7 @@ def main(
             ("two dvc repro at once", lambda: faults.two_at_once(study)),
             ("five SIGINT in a row", lambda: faults.many_interrupts(study)),
         ]  # fmt: skip
-        for what, hurt in others:
+        for what, hurt in rest if others else []:
             judge(what, hurt())
     minutes = (time.monotonic() - started) / 60
     print(f"{count} tried, {count - len(failed)} came through, {len(failed)} did not; {minutes:.1f} minutes")
