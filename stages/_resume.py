@@ -27,7 +27,7 @@ def _code() -> Iterable[bytes]:
     """The sources that this process runs."""
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and (name == "__main__" or name.split(".")[0] in ("ddpm", "stages")):
+        if file and Path(file).is_file() and (name == "__main__" or name.split(".")[0] in ("ddpm", "stages")):
             yield artifacts.read_bytes(Path(file))
 
 

@@ -127,7 +127,7 @@ class Study:
         }
 
     def call(self, *command: str) -> str:
-        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

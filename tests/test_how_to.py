@@ -60,6 +60,14 @@ def test_a_T(study: Study) -> None:
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
 
 
+def test_seeds_on_several_machines(study: Study) -> None:
+    run, keep = blocks("Run the seeds on several machines", "bash")[0].splitlines()
+    follow(study, run)
+    assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
+    study.call(sys.executable, *keep.split()[1:])
+    assert len((study.root / "evidence" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
+
+
 def test_fewer_steps(study: Study) -> None:
     ran = follow_section(study, "Sample with fewer steps than a model has")
     assert "train" not in ran
