@@ -45,8 +45,8 @@ def strip(frames: np.ndarray, title: str) -> Figure:
 def main(
     schedule: ScheduleOption = "linear",
     timesteps: TimestepsOption = 100,
-    epochs: Annotated[int, typer.Option(min=1, help="One takes about a minute on two cores.")] = 1,
-    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 60_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Over the images.")] = 1,
+    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 30_000,
 ) -> None:
     params = _params.load()
     device, dtype = choose(params.compute)
