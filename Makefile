@@ -40,7 +40,7 @@ demo: $(VENV)/.installed  ## one small model in a minute: digits out of noise, i
 test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
 	python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, an hour; KILLS=10 for ten kills alone
+torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, 100 kills; KILLS=10 for ten kills alone
 	dvc repro --quiet mnist weights
 	python -m torture --kills $(or $(KILLS),100) $(if $(KILLS),--no-others)
 
