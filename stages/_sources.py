@@ -79,8 +79,11 @@ def held(directory: str, pin: Pin) -> bool:
 
 
 def from_directory(directory: str, pin: Pin) -> bytes:
-    """A user's own copy, checked like any other."""
-    return pin.check(read_bytes(Path(directory) / pin.name), directory)
+    """A user's own copy, as it is or gzipped, checked like any other."""
+    plain, packed = Path(directory) / pin.name, Path(directory) / f"{pin.name}.gz"
+    if packed.exists() and not plain.exists():
+        return pin.check(gunzip(read_bytes(packed), pin), directory)
+    return pin.check(read_bytes(plain), directory)
 
 
 def download(url: str, pin: Pin, unpack: Callable[[bytes, Pin], bytes] = lambda data, _: data) -> bytes:

