@@ -1,5 +1,8 @@
 """A study small enough for a test: four cells, a network of thousands of weights, an Inception that nobody trained."""
 
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from ddpm.inception_network import InceptionV3
 from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
 from stages._cells import WEIGHTS
 from tests.stage_runs import run
+from tests.stages.served_files import Handler
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +47,14 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
     run(digits)
     run(ranking)
     return tiny_study
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, dict[str, bytes]]]:
+    Handler.files = {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/", Handler.files
+        httpd.shutdown()
+        thread.join()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,14 @@ def cut_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_resume, "EVERY_SECONDS", 0.0)
 
 
+def run_and_cut(monkeypatch: pytest.MonkeyPatch, saves: int, module: ModuleType, *arguments: str) -> None:
+    """Run a stage that dies after so many saves."""
+    with monkeypatch.context() as patch:
+        cut_after(saves, patch)
+        with pytest.raises(Cut):
+            run(module, *arguments)
+
+
 def digest(*paths: Path) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
@@ -53,10 +62,7 @@ def test_training(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int)
     whole = digest(CELL.model, CELL.log)
     CELL.model.unlink()
     CELL.log.unlink()
-    with monkeypatch.context() as patch:
-        cut_after(saves, patch)
-        with pytest.raises(Cut):
-            run(train, *AXES)
+    run_and_cut(monkeypatch, saves, train, *AXES)
     assert not CELL.model.exists()
     assert len(states(tiny_study)) == 1
     run(train, *AXES)
@@ -71,10 +77,7 @@ def test_sampling(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int)
     run(sample, *AXES, *SAMPLER)
     whole = digest(CELL.samples("ancestral"))
     CELL.samples("ancestral").unlink()
-    with monkeypatch.context() as patch:
-        cut_after(saves, patch)
-        with pytest.raises(Cut):
-            run(sample, *AXES, *SAMPLER)
+    run_and_cut(monkeypatch, saves, sample, *AXES, *SAMPLER)
     run(sample, *AXES, *SAMPLER)
     assert digest(CELL.samples("ancestral")) == whole
     assert states(tiny_study) == []
@@ -89,10 +92,7 @@ def test_features(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, random_weig
     run(reference)
     larger = digest(REFERENCE)
     REFERENCE.unlink()
-    with monkeypatch.context() as patch:
-        cut_after(1, patch)
-        with pytest.raises(Cut):
-            run(reference)
+    run_and_cut(monkeypatch, 1, reference)
     run(reference)
     assert digest(REFERENCE) == larger != whole
 
@@ -103,10 +103,7 @@ def test_the_classifier(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves
     run(classifier)
     whole = digest(CLASSIFIER, DIGITS)
     CLASSIFIER.unlink()
-    with monkeypatch.context() as patch:
-        cut_after(saves, patch)
-        with pytest.raises(Cut):
-            run(classifier)
+    run_and_cut(monkeypatch, saves, classifier)
     run(classifier)
     assert digest(CLASSIFIER, DIGITS) == whole
     assert states(tiny_study) == []
@@ -122,10 +119,7 @@ def test_finished_sets_are_kept_until_the_stage_is_done(
     table = Path("metrics/validation.csv")
     whole = digest(table)
     table.unlink()
-    with monkeypatch.context() as patch:
-        cut_after(4, patch)
-        with pytest.raises(Cut):
-            run(validate)
+    run_and_cut(monkeypatch, 4, validate)
     assert len(states(tiny_study)) == 2
     seen: list[int] = []
     real = inception.features
@@ -147,10 +141,7 @@ def test_a_state_serves_no_other_parameters(tiny_study: Path, monkeypatch: pytes
     run(train, *AXES)
     other = digest(CELL.model, CELL.log)
     edit_params(tiny_study, train={"learning_rate": 1e-3})
-    with monkeypatch.context() as patch:
-        cut_after(2, patch)
-        with pytest.raises(Cut):
-            run(train, *AXES)
+    run_and_cut(monkeypatch, 2, train, *AXES)
     edit_params(tiny_study, train={"learning_rate": 2e-3})
     run(train, *AXES)
     assert digest(CELL.model, CELL.log) == other
@@ -161,10 +152,7 @@ def test_a_damaged_state_is_not_used(tiny_study: Path, monkeypatch: pytest.Monke
     run(schedule, "--schedule", "linear", "--T", "20")
     run(train, *AXES)
     whole = digest(CELL.model, CELL.log)
-    with monkeypatch.context() as patch:
-        cut_after(2, patch)
-        with pytest.raises(Cut):
-            run(train, *AXES)
+    run_and_cut(monkeypatch, 2, train, *AXES)
     path = states(tiny_study)[0]
     data = bytearray(path.read_bytes())
     if damage == "flip":
