@@ -31,9 +31,7 @@ def same_shape(tables: Tables, rule: Rule) -> Finding:
     """The largest gap between alpha_bar curves of one schedule at two T."""
     if any(len(tables.bars(name)) < 2 for name in _RESCALED):
         raise StudyError("the grid has one T alone")
-    gaps = {
-        name: max((sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2))) for name in _RESCALED
-    }
+    gaps = {name: max(sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2)) for name in _RESCALED}
     worst = max(gaps.values())
     plain = f"between any two T the curves of alpha_bar over t/T differ by {worst:.4f} at most"
     evidence = statistics.exact(worst, holds=worst <= rule["sup_distance"])

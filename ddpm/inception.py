@@ -80,7 +80,7 @@ def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> InceptionV3:
     for module in network.modules():
         if isinstance(module, BasicConv2d):
             module.fold()
-    # channels last is a third faster, on a CPU and on a GPU
+    # a third faster on a CPU (41.7 to 57.3 images/s at 149 px, one thread)
     return network.to(memory_format=torch.channels_last)
 
 

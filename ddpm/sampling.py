@@ -49,7 +49,7 @@ def get_sampler(name: str, T: int) -> tuple[Sampler, int]:
     if word not in SAMPLERS or (steps and not steps.isdecimal()):
         close = difflib.get_close_matches(word, SAMPLERS, n=1)
         hint = f"did you mean {close[0]}?" if close and not steps else f"choose one of {', '.join(SAMPLERS)}"
-        raise StudyError(f"there is no sampler {name!r}", cure=f"{hint}; {word}-50 would take 50 of the T steps")
+        raise StudyError(f"there is no sampler {name!r}", cure=f"{hint}; ancestral-50 takes 50 of the T steps")
     timesteps(T, int(steps or T))
     return SAMPLERS[word], int(steps or T)
 

@@ -20,6 +20,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages._paths import root
 
+# a save takes about 0.06 s; the torture saves more often, so that its kills find a state
 EVERY_SECONDS = float(os.environ.get("RESUME_SECONDS", "20"))
 
 

@@ -30,7 +30,7 @@ MOMENTS = 11  # of the strip
 IMAGES = 32
 
 
-def strip(frames: np.ndarray, title: str) -> Figure:
+def on_the_way(frames: np.ndarray, title: str) -> Figure:
     """A row a digit, a column a moment; uint8 ``[moments, images, 28, 28]``."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -70,7 +70,7 @@ def main(
     frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
 
     moments = np.linspace(0, len(frames) - 1, MOMENTS).round().astype(int)
-    canvas = strip(frames[moments, :6], f"{schedule}, T = {timesteps}")
+    canvas = on_the_way(frames[moments, :6], f"{schedule}, T = {timesteps}")
     artifacts.write_bytes(FOLDER / "strip.png", png_of(canvas))
     tiles = [Image.fromarray(figures.tile(frame, 8)) for frame in frames[:: max(1, len(frames) // 50)]]
     artifacts.write_bytes(FOLDER / "denoising.gif", gif([*tiles, Image.fromarray(figures.tile(frames[-1], 8))]))

@@ -32,7 +32,7 @@ FIRST = ("mnist", "weights", "schedule")  # fast, and everything else reads what
 # costs in calls of the network, about 3,600 a second on one core; they only guess how much time is left
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
-DISTURBANCES = 8
+DISTURBANCES = 8  # len(ddpm.disturbances.DISTURBANCES), whose import would cost two seconds
 LOGS = root() / ".work" / "grid"
 
 

@@ -60,7 +60,7 @@ def main(
             *((f"a read-only folder for {s}", lambda s=s: faults.read_only(study, s)) for s in STAGES),
             *((f"{f} {how}", lambda f=f, how=how: faults.damaged(study, study.root / f, how))
               for f in FILES for how in ("cut", "with a flipped bit")),
-            *((f"a tracking server that is {n}", lambda n=n: faults.tracking(study, n)) for n in faults.SERVERS),
+            *((f"a tracking server: {n}", lambda n=n: faults.tracking(study, n)) for n in faults.SERVERS),
             ("two dvc repro at once", lambda: faults.two_at_once(study)),
             ("five SIGINT in a row", lambda: faults.many_interrupts(study)),
         ]  # fmt: skip

@@ -61,7 +61,7 @@ def disk_full(study: Study, stage: str) -> list[str]:
 def read_only(study: Study, stage: str) -> list[str]:
     """The output's folder takes no new file. Root could write all the same, so its powers are laid down first."""
     study.remove(stage)
-    folders = {path.parent for path in study.bytes if path in study._of(stage)}
+    folders = {path.parent for path in study.files_of(stage)}
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return ["setpriv is missing (Debian: util-linux)"]
@@ -161,9 +161,8 @@ def tracking(study: Study, name: str) -> list[str]:
 
 def two_at_once(study: Study) -> list[str]:
     """Two `dvc repro` in one folder: one may be refused, none may do harm."""
-    for path in study._of("train@linear-20-0"):
+    for path in study.files_of("train@linear-20-0"):
         path.unlink()
-    shutil.rmtree(study.root / ".dvc" / "tmp" / "rwlock", ignore_errors=True)
     both = [study.start(["dvc", "repro", "--quiet", "--no-run-cache"]) for _ in range(2)]
     codes = [running.end(900)[0] for running in both]
     bad = [] if 0 in codes else [f"both failed: {codes}"]
@@ -173,7 +172,7 @@ def two_at_once(study: Study) -> list[str]:
 
 def many_interrupts(study: Study) -> list[str]:
     """A user who presses Ctrl-C five times while DVC trains."""
-    for path in study._of("train@linear-20-0"):
+    for path in study.files_of("train@linear-20-0"):
         path.unlink()
     running = study.start(["dvc", "repro", "--no-run-cache", "--single-item", "--force", "train@linear-20-0"])
     time.sleep(study.time_of("train@linear-20-0") * 0.9)

@@ -85,17 +85,18 @@ class Study:
     def wrong(self, stage: str | None = None, *, may_lack: bool = False) -> list[str]:
         """The outputs that are not what they were, of one stage or all."""
         found = self.hashes()
-        wanted = [path for path in self.bytes if stage is None or path in self._of(stage)]
+        wanted = [path for path in self.bytes if stage is None or path in self.files_of(stage)]
         bad = [path for path in wanted if found.get(path) != self.bytes[path] and not (may_lack and path not in found)]
         return [str(path.relative_to(self.root)) for path in bad]
 
-    def _of(self, stage: str) -> set[Path]:
+    def files_of(self, stage: str) -> set[Path]:
+        """The output files that a stage had in peace."""
         places = [self.root / entry["path"] for entry in self.stages[stage].get("outs", [])]
         return {path for path in self.bytes if any(path == place or place in path.parents for place in places)}
 
     def remove(self, stage: str) -> None:
         """Take a stage's outputs away, as DVC does before it runs one."""
-        for path in self._of(stage):
+        for path in self.files_of(stage):
             path.unlink(missing_ok=True)
 
     def half_written(self) -> list[str]:
