@@ -1,1 +1,7 @@
 """One thin command a DVC stage; ``python -m stages.NAME --help`` says what each does."""
+
+import os
+
+# NumPy's linear algebra rounds otherwise on more threads, and a cluster sets this variable for its own ends: one, and
+# before NumPy is there to read it. Torch's threads are params.yaml's compute.threads.
+os.environ["OMP_NUM_THREADS"] = "1"

@@ -9,9 +9,12 @@ from stages._params import Compute
 def choose(compute: Compute) -> tuple[str, torch.dtype]:
     """Resolve ``auto``: CUDA where there is one; bfloat16 where the device multiplies matrices in it natively.
 
+    Sets the threads of this process: DVC would take a result for another's when they were the environment's to set.
+
     Raises:
         StudyError: ``cuda`` was asked for and there is none.
     """
+    torch.set_num_threads(compute.threads)
     has_cuda = torch.cuda.is_available()
     if compute.device == "cuda" and not has_cuda:
         raise StudyError("no CUDA device here", where="compute.device", cure="use auto or cpu")

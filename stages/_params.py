@@ -34,10 +34,11 @@ class Grid(_Strict):
 
 
 class Compute(_Strict):
-    """Where and in which precision the network runs."""
+    """Where and in which precision the network runs, and on how many threads of a CPU: the last digits depend on it."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
+    threads: Positive
 
 
 class Network(_Strict):

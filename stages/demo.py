@@ -3,6 +3,7 @@
 Example: `make demo`, or `python -m stages.demo --schedule cosine --T 100 --epochs 2`. It is no part of the study.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def main(
     images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 30_000,
 ) -> None:
     params = _params.load()
-    device, dtype = choose(params.compute)
+    device, dtype = choose(params.compute.model_copy(update={"threads": os.cpu_count() or 1}))
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     digits = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:images].to(device)
     net = network.build(network.Architecture(**params.network.model_dump()), "cpu")

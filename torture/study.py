@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 OVERRIDES = (
-    *("preset=smoke", "network=fast", "schedule=linear", "T=20"),
+    *("preset=smoke", "schedule=linear", "T=20"),
     *("train.images=2000", "train.epochs=2", "sample.images=100"),
 )
 
@@ -27,7 +27,6 @@ class Study:
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "OMP_NUM_THREADS": "1",
             "RESUME_SECONDS": "0.3",  # so that most kills find a state
             "MLFLOW_TRACKING_URI": "",
         }

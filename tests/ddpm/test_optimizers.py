@@ -1,10 +1,13 @@
-"""Muon and Adam side by side: each does to its own parameters what torch's does, and nothing to the other's."""
+"""Muon and Adam side by side: each does to its own parameters what torch's does, and nothing to the other's.
+
+Torch's Muon rounds its update to bfloat16, 8 bits of precision; ours must agree to that.
+"""
 
 import pytest
 import torch
 from torch import nn
 
-from ddpm.optimizers import MuonAndAdam
+from ddpm.optimizers import MuonAndAdam, orthogonalise
 
 RATE, MUON, BETA_2 = 3e-3, 0.02, 0.99
 
@@ -23,6 +26,7 @@ def push(*parameters: nn.Parameter, seed: int) -> None:
 def test_parity_with_torch(shape: tuple[int, ...]) -> None:
     hidden, other = parameter(*shape), parameter(9)
     matrix, twin = nn.Parameter(hidden.detach().clone().view(len(hidden), -1)), nn.Parameter(other.detach().clone())
+    start = hidden.detach().clone()
     both = MuonAndAdam([hidden], [other], MUON, RATE, BETA_2)
     muon = torch.optim.Muon([matrix], lr=MUON, weight_decay=0.0)
     adam = torch.optim.Adam([twin], lr=RATE, betas=(0.9, BETA_2), fused=True)
@@ -31,7 +35,9 @@ def test_parity_with_torch(shape: tuple[int, ...]) -> None:
         both.step(1.0)
         muon.step()
         adam.step()
-        assert torch.equal(hidden.view(matrix.shape), matrix)
+        # every step may differ by bfloat16's rounding of an update of about MUON
+        assert torch.allclose(hidden.view(matrix.shape), matrix, atol=MUON * 0.03 * (seed + 1), rtol=0)
+        assert not torch.allclose(hidden, start, atol=MUON * 0.2)
         assert torch.equal(other, twin)
         assert hidden.grad is None
         assert other.grad is None
@@ -57,6 +63,19 @@ def test_a_step_of_muon_is_nearly_orthogonal() -> None:
     # torch's coefficients aim at 0.7 .. 1.2 (Jordan et al. 2024)
     assert float(singular.min()) > 0.3
     assert float(singular.max()) < 1.5
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (9, 9)])
+def test_orthogonalising_keeps_the_singular_vectors(shape: tuple[int, int]) -> None:
+    u, s, v = torch.linalg.svd(parameter(*shape).detach().double(), full_matrices=False)
+    found = u.T @ orthogonalise(u @ torch.diag(s) @ v) @ v.T
+    assert torch.allclose(found, torch.diag(found.diagonal()), atol=1e-9)
+    assert float(found.diagonal().min()) > 0.3
+
+
+def test_orthogonalising_does_not_depend_on_the_scale() -> None:
+    matrix = parameter(5, 8).detach()
+    assert torch.allclose(orthogonalise(matrix), orthogonalise(1000 * matrix), atol=1e-6)
 
 
 def test_a_forgotten_gradient_is_a_bug() -> None:
