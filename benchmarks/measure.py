@@ -15,6 +15,11 @@ from typing import Any
 
 import torch
 
+from stages import _params
+from stages._params import Compute
+
+THREADS = "BENCHMARK_THREADS"  # the environment's word from a layout to its processes
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -25,6 +30,13 @@ class Layout:
 
     def __str__(self) -> str:
         return f"{self.processes} x {self.threads} threads"
+
+
+def use_threads() -> Compute:
+    """Give torch the threads of this process's layout; all cores outside a layout. Returns params.yaml's compute so."""
+    threads = int(os.environ.get(THREADS, os.cpu_count() or 1))
+    torch.set_num_threads(threads)
+    return _params.load().compute.model_copy(update={"threads": threads})
 
 
 def layouts() -> list[Layout]:
@@ -55,7 +67,7 @@ def seconds_of(call: Callable[[], object], repeats: int = 3) -> float:
 
 def in_processes(module: str, arguments: Iterable[str], layout: Layout) -> list[dict[str, Any]]:
     """Run ``python -m module arguments`` in the layout's processes at once; the JSON that each prints last."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(layout.threads)}
+    environment = os.environ | {THREADS: str(layout.threads), "OMP_NUM_THREADS": str(layout.threads)}
     command = [sys.executable, "-m", module, *arguments]
     running = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(layout.processes)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.measure import use_threads
 from ddpm import artifacts, network, rng
 from ddpm.mnist import parse_images, to_model
 from ddpm.schedules import make_schedule
@@ -38,7 +39,7 @@ def batches(seed: int = 0) -> Iterator[Tensor]:
 def our_training(recipe: Recipe | None = None, timesteps: int = T) -> Training:
     """Network, recipe and precision of params.yaml, linear schedule."""
     params = _params.load()
-    device, dtype = choose(params.compute)
+    device, dtype = choose(use_threads())
     schedule = make_schedule("linear", timesteps).to(device)
     net = network.build(network.Architecture(**params.network.model_dump()), "cpu")
     network.initialise(net, rng.stream(0, "initial weights"))

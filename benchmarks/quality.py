@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks import peers
-from benchmarks.measure import machine
+from benchmarks.measure import machine, use_threads
 from ddpm import artifacts, network, rng
 from ddpm.frechet import frechet_distance
 from ddpm.mnist import to_uint8
@@ -87,7 +87,7 @@ def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
 
 
 def _our_samples(net: network.UNet) -> Tensor:
-    device, dtype = choose(_params.load().compute)
+    device, dtype = choose(use_threads())
     schedule = make_schedule("linear", CALLS).to(device)
 
     def noise(k: int) -> Tensor:
@@ -142,6 +142,7 @@ def peer(name: str, judge: Judge, equal_seconds: float) -> list[Point]:
 
 def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peers; all by default.")] = None) -> None:
     """Train all, judge all, write benchmarks/quality.json."""
+    use_threads()
     judge = Judge()
     five = ours(judge, _params.load().train.epochs, 8)
     found: dict[str, Any] = {

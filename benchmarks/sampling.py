@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import peers
+from benchmarks.measure import use_threads
 from benchmarks.worker import serve
 from ddpm import network, rng
 from ddpm.sampling import SAMPLERS, reverse
@@ -23,7 +24,7 @@ def _network() -> network.UNet:
 
 
 def _ours() -> Callable[[], int]:
-    device, dtype = choose(_params.load().compute)
+    device, dtype = choose(use_threads())
     schedule = make_schedule("linear", peers.T).to(device)
     denoiser = network.denoiser(_network().to(device), schedule, dtype)
     sampler = SAMPLERS["clipped"]  # as DDPMScheduler does by default

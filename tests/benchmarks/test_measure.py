@@ -3,8 +3,9 @@
 import time
 
 import pytest
+import torch
 
-from benchmarks.measure import Layout, best, in_processes, layouts, rate, ratio
+from benchmarks.measure import THREADS, Layout, best, in_processes, layouts, rate, ratio, use_threads
 
 
 def test_rate_counts_items_and_leaves_the_warm_up_out() -> None:
@@ -45,3 +46,14 @@ def test_each_process_of_a_layout_answers() -> None:
 def test_a_case_that_fails_stops_the_run() -> None:
     with pytest.raises(SystemExit, match=r"benchmarks\.peak float16 failed"):
         in_processes("benchmarks.peak", ["float16"], Layout(1, 1))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_layouts_threads_reach_its_processes(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setenv(THREADS, str(threads))
+    try:
+        assert use_threads().threads == threads
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
