@@ -67,7 +67,7 @@ def seconds_of(call: Callable[[], object], repeats: int = 3) -> float:
 
 def in_processes(module: str, arguments: Iterable[str], layout: Layout) -> list[dict[str, Any]]:
     """Run ``python -m module arguments`` in the layout's processes at once; the JSON that each prints last."""
-    environment = os.environ | {THREADS: str(layout.threads), "OMP_NUM_THREADS": str(layout.threads)}
+    environment = os.environ | {THREADS: str(layout.threads)}
     command = [sys.executable, "-m", module, *arguments]
     running = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(layout.processes)
