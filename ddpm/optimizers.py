@@ -36,7 +36,7 @@ class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024): Nesterov momentum whose matrix is made orthogonal, so that no direction learns slowly.
 
     Args:
-        weights: any shape ``[c, ...]``, seen as matrices ``[c, ...]``.
+        weights: any shape ``[c, ...]``, seen as matrices ``[c, rest]``.
         lr: learning rate; a matrix with more rows than columns gets sqrt(rows / columns) of it.
     """
 
