@@ -4,11 +4,14 @@ Every line says what was done and whether the study came through: nothing half-w
 in the end. Exit code 1 when one thing did not.
 """
 
+import os
+import queue
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +38,7 @@ FILES = (
 def main(
     kills: Annotated[int, typer.Option(help="How many kills at random moments over all stages.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the random stages and moments.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Kills at a time, each in its own copy.")] = min(os.cpu_count() or 1, 4),
     others: Annotated[bool, typer.Option(help="The other faults as well, a quarter of an hour.")] = True,
 ) -> None:
     started, chance = time.monotonic(), random.Random(seed)
@@ -51,8 +55,21 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         print("running the small study in peace", flush=True)
         study = Study(Path(folder) / "study")
-        for _ in range(kills):
-            judge(*faults.kill(study, chance))
+        copies = queue.SimpleQueue[Study]()
+        for one in (study, *(study.twin(Path(folder) / f"twin-{job}") for job in range(1, jobs))):
+            copies.put(one)
+
+        def kill(how: faults.Kill) -> tuple[str, list[str]]:
+            mine = copies.get()
+            try:
+                return faults.kill(mine, how)
+            finally:
+                copies.put(mine)
+
+        draws = [faults.Kill.draw(study, chance) for _ in range(kills)]
+        with ThreadPoolExecutor(jobs) as pool:
+            for what, bad in pool.map(kill, draws):
+                judge(what, bad)
         killed = count - len(failed)
         print(f"{killed} of {kills} kills ended in the same bytes", flush=True)
         rest: list[tuple[str, Callable[[], list[str]]]] = [

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,21 +20,33 @@ from torture.study import Study
 PATIENCE_SECONDS = 10.0  # what a server's trouble may cost a study
 
 
-def kill(study: Study, chance: random.Random) -> tuple[str, list[str]]:
-    """Kill a random stage at a random moment, run it again: no half of a file, and the same bytes in the end."""
-    stage = chance.choice(sorted(study.stages))
-    after = chance.uniform(0, study.time_of(stage))
-    number = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-    study.remove(stage)
-    running = study.start(study.command(stage))
+@dataclass(frozen=True)
+class Kill:
+    """A random stage, killed after a random share of the time that it takes."""
+
+    stage: str
+    share: float
+    number: signal.Signals
+
+    @classmethod
+    def draw(cls, study: Study, chance: random.Random) -> "Kill":
+        signals = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+        return cls(chance.choice(sorted(study.stages)), chance.random(), chance.choice(signals))
+
+
+def kill(study: Study, how: Kill) -> tuple[str, list[str]]:
+    """Kill a stage and run it again: no half of a file, and the same bytes in the end."""
+    after = how.share * study.time_of(how.stage)
+    study.remove(how.stage)
+    running = study.start(study.command(how.stage))
     time.sleep(after)
-    running.tell(number)
+    running.tell(how.number)
     running.end()
-    what = f"{number.name} to {stage} after {after:.1f} s"
-    bad = [f"{path} is half-written" for path in study.wrong(stage, may_lack=True)]
-    code, said = study.start(study.command(stage)).end()
+    what = f"{how.number.name} to {how.stage} after {after:.1f} s"
+    bad = [f"{path} is half-written" for path in study.wrong(how.stage, may_lack=True)]
+    code, said = study.start(study.command(how.stage)).end()
     bad += [f"the second run gave {code}: {said[-300:]}"] if code else []
-    return what, bad + [f"{path} differs" for path in study.wrong(stage)]
+    return what, bad + [f"{path} differs" for path in study.wrong(how.stage)]
 
 
 def refused(study: Study, stage: str, words: str, **how: object) -> list[str]:

@@ -1,8 +1,10 @@
 """A small study of its own in a temporary clone: run once in peace, then hurt, and held to the same bytes."""
 
+import copy
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +41,14 @@ class Study:
         self.stages: dict[str, Any] = yaml.safe_load((root / "dvc.lock").read_text())["stages"]
         self.seconds: dict[str, float] = {}
         self.bytes = self.hashes()
+
+    def twin(self, root: Path) -> "Study":
+        """A copy of the folder, to be hurt at the same time."""
+        shutil.copytree(self.root, root, symlinks=True)
+        other = copy.copy(self)
+        other.root = root
+        other.bytes = {root / path.relative_to(self.root): digest for path, digest in self.bytes.items()}
+        return other
 
     def call(self, *command: str, cwd: Path | None = None, timeout: float = 300) -> str:
         """Run a command that must go well."""
