@@ -1,6 +1,6 @@
 # Needs Python 3.11+, make, git and a package client. Every target makes .venv by itself.
 .DEFAULT_GOAL := help
-.PHONY: help study smoke demo test torture lint audit fresh format ui compose bench bench-quality lock clean
+.PHONY: help study smoke demo test torture lint audit fresh trained format ui compose bench bench-quality lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,10 @@ audit: $(VENV)/.installed-dev  ## known holes in the pinned packages, asked of t
 fresh: $(VENV)/.installed  ## is dvc.lock what the sources and params.yaml say?
 	@mkdir -p .work; dvc repro --allow-missing --dry > .work/fresh 2>&1; grep -E "Running stage|failed to reproduce" .work/fresh && \
 	  { echo "error: dvc.lock is behind; run make study"; exit 1; } || echo "dvc.lock is current"
+
+trained: $(VENV)/.installed  ## put the models of dvc.lock where Git keeps them, in place of earlier ones
+	rm -rf data/trained
+	dvc push --remote trained train
 
 format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
 	ruff check --fix .

@@ -1,5 +1,6 @@
 """Every recipe of docs/how-to.md, run: its code is taken from the page, DVC is real, stages take no time."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from tests.conftest import ROOT
 from tests.dvc_study import Study
@@ -66,6 +68,27 @@ def test_seeds_on_several_machines(study: Study) -> None:
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
     study.call(sys.executable, *keep.split()[1:])
     assert len((study.root / "evidence" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:
+    shutil.rmtree(study.root / "data" / "trained", ignore_errors=True)
+    make = (ROOT / "Makefile").read_text()
+    follow(study, next(line.strip() for line in make.splitlines() if line.startswith("\tdvc push")))
+    study.commit()
+    other = tmp_path / "elsewhere"
+    study.call("git", "clone", "-q", ".", str(other))
+    study.root = other
+    ran = follow_section(study, "Begin with the models trained here")
+    assert "train" not in ran
+    assert {line.split()[4] for line in study.ran() if line.startswith("sample")} == {"ddim"}
+
+
+def test_the_committed_models_are_those_of_the_committed_lock() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    named = {out["md5"] for stage, entry in stages.items() if stage.startswith("train@") for out in entry["outs"]}
+    files = [path for path in (ROOT / "data" / "trained").rglob("*") if path.is_file()]
+    assert {path.parent.name + path.name for path in files} == named
+    assert all(hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name for path in files)
 
 
 def test_fewer_steps(study: Study) -> None:
