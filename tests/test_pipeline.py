@@ -122,7 +122,7 @@ def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected
 def test_queue_fills_the_cache_for_repro(study: Study) -> None:
     study.dvc("exp", "run", "--temp", "-S", "sample.images=64")
     assert (study.root / "metrics/summary.json").read_text() == '{"cells": 6}'
-    study.edit("params.yaml", "sample:\n  images: 500", "sample:\n  images: 64")
+    study.edit("params.yaml", "sample:\n  images: 1000", "sample:\n  images: 64")
     # only the two whose uncached outputs keep them out of DVC's run cache
     assert study.dvc("repro") == {"digits": 1, "aggregate": 1, "report": 1}
 
