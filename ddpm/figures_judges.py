@@ -1,9 +1,10 @@
-"""Figures about the judges and about losses on held-out images."""
+"""Figures about the judges, about losses on held-out images, and about single changes."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
 
 from ddpm.figures import Row, colours, plain_log_axis
 
@@ -57,4 +58,26 @@ def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> 
     plain_log_axis(axes)
     if curves:
         axes.legend()
+    return figure
+
+
+def ratios(changes: Mapping[str, Row]) -> Figure:
+    """What each change makes of the distance, with its interval where there are seeds: a forest plot.
+
+    Args:
+        changes: name -> ``ratio`` (above 1: worse), ``low`` and ``high``, None with one seed.
+    """
+    figure = Figure(figsize=(8.4, 1.0 + 0.32 * len(changes)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, row in enumerate(changes.values()):
+        sure = row["high"] is not None
+        if sure:
+            axes.plot([row["low"], row["high"]], [place, place], color="C0", linewidth=2)
+        axes.plot(row["ratio"], place, "o", color="C0", fillstyle="full" if sure else "none")
+    axes.axvline(1, color="grey", linewidth=1)
+    axes.set_yticks(range(len(changes)), list(changes))
+    axes.invert_yaxis()
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.set_xlabel("FID after the change / before; hollow: one seed, no interval")
     return figure

@@ -17,7 +17,7 @@ from ddpm import artifacts
 FOLDER = Path(__file__).parent
 PIPELINE = (
     *("mnist", "weights", "reference", "classifier", "validate", "schedule", "train", "heldout", "sample", "embed"),
-    *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "report"),
+    *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "factors", "report"),
 )
 AROUND = ("grid", "publish", "compose", "audit", "diff", "evidence", "demo")
 

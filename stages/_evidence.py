@@ -1,4 +1,4 @@
-"""Tables of earlier runs of the same study with other seeds, for the claims."""
+"""Tables of earlier runs: other seeds of the same study for the claims, and what differs from it for the changes."""
 
 import sys
 from pathlib import Path
@@ -23,23 +23,59 @@ def differences(ours: _params.Params, theirs: _params.Params) -> list[str]:
     return found + [f"schedules.{s}" for s in ours.grid.schedule if ours.schedules.get(s) != theirs.schedules.get(s)]
 
 
+def _folders() -> list[Path]:
+    return sorted(path for path in FOLDER.iterdir() if path.is_dir()) if FOLDER.exists() else []
+
+
+def _read(folder: Path) -> tuple[_params.Params, list[dict[str, Any]]]:
+    where = folder / _params.PATH
+    return _params.parse(artifacts.read_bytes(where).decode(), str(where)), artifacts.read_csv(folder / TABLE)
+
+
+def _flat(groups: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in groups.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def parameters(params: _params.Params) -> dict[str, Any]:
+    """Dotted name -> value of every parameter that numbers depend on, but those of schedules, which have names."""
+    return _flat(params.model_dump(mode="json", exclude=_FREE)) | {"data.name": params.data.name}
+
+
+def every_row(ours: _params.Params, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of this study (``own``) and of all kept runs, each with its ``run`` and the parameters of that run.
+
+    A cell whose schedule has other numbers than ours under the same name is left out: it is not what it is called.
+    """
+    runs = [("", ours, own), *((folder.name, *_read(folder)) for folder in _folders())]
+    return [
+        {"run": name} | parameters(params) | row
+        for name, params, rows in runs
+        for row in rows
+        if params.schedules.get(row["schedule"]) == ours.schedules.get(row["schedule"])
+    ]
+
+
 def other_seeds(ours: _params.Params) -> list[dict[str, Any]]:
     """Rows of the folders in evidence/ that are ours but for the seed, in our grid, seeds that we have left out."""
     grid, rows = ours.grid, []
     seen = set(grid.seed)
-    for folder in sorted(path for path in FOLDER.iterdir() if path.is_dir()) if FOLDER.exists() else []:
-        where = folder / _params.PATH
-        differ = differences(ours, _params.parse(artifacts.read_bytes(where).decode(), str(where)))
+    for folder in _folders():
+        theirs, table = _read(folder)
+        differ = differences(ours, theirs)
         if differ:
-            print(f"warning: {folder} is left out, it differs in {', '.join(differ)}", file=sys.stderr)
+            print(f"{folder} is no part of the claims, it differs in {', '.join(differ)}", file=sys.stderr)
             continue
-        table = artifacts.read_csv(folder / TABLE)
         cells = {(s, T, m) for s in grid.schedule for T in grid.T for m in grid.sampler}
         for seed in sorted({row["seed"] for row in table} - seen):
             chosen = [row for row in table if row["seed"] == seed]
             chosen = [row for row in chosen if (row["schedule"], row["T"], row["sampler"]) in cells]
             if len(chosen) < len(cells):
-                print(f"warning: seed {seed} of {folder} has {len(chosen)} of {len(cells)} cells", file=sys.stderr)
+                said = f"has {len(chosen)} of {len(cells)} cells"
+                print(f"seed {seed} of {folder} is no part of the claims, it {said}", file=sys.stderr)
                 continue
             rows += chosen
             seen.add(seed)

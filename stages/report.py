@@ -10,11 +10,11 @@ from typing import Any
 import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ddpm import artifacts, figures
+from ddpm import artifacts, figures, figures_judges
 from stages import _params
 from stages._cells import FIGURES, METRICS, Cell
 from stages._cli import command_line
-from stages._pictures import png, png_file, strip, svg
+from stages._pictures import data_uri, png, png_file, strip, svg
 
 app = typer.Typer(add_completion=False)
 
@@ -121,13 +121,18 @@ def in_script(value: Any) -> str:
 def main() -> None:
     params = _params.load()
     rows = artifacts.read_csv(METRICS / "fid_of_T.csv")
-    claims, validation = (artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation"))
+    claims, validation, changes = (
+        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "factors")
+    )
+    done = {name: row for name, row in changes["changes"].items() if row["ratio"] is not None}
     chart = figures.distance_of_T(rows, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
         answer=answer(rows, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
+        changes=changes,
+        forest=data_uri(svg(figures_judges.ratios(done)).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
         rows=rows,

@@ -105,6 +105,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dvc.yaml",
         "benchmarks/results.json",
         "claims.yaml",
+        "factors.yaml",
         "evidence",
     ):
         source = ROOT / name

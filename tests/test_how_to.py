@@ -70,6 +70,16 @@ def test_seeds_on_several_machines(study: Study) -> None:
     assert len((study.root / "evidence" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
 
 
+def test_what_one_change_does(study: Study) -> None:
+    run, keep, back, judge = blocks("See what one change does", "bash")[0].splitlines()
+    follow(study, run)
+    assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"50"}
+    study.call(sys.executable, *keep.split()[1:])
+    assert follow(study, back) == []
+    assert (study.root / "evidence" / "attention" / "fid_of_T.csv").exists()
+    assert follow(study, judge) == ["claims", "factors", "report"]
+
+
 def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:
     shutil.rmtree(study.root / "data" / "trained", ignore_errors=True)
     make = (ROOT / "Makefile").read_text()

@@ -18,6 +18,7 @@ from stages import (
     classifier,
     digits,
     embed,
+    factors,
     fid,
     heldout,
     ideal,
@@ -172,7 +173,7 @@ def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weigh
         run(reference)
 
 
-ALL = [aggregate, audit, claims, classifier, digits, embed, fid, heldout, ideal]
+ALL = [aggregate, audit, claims, classifier, digits, embed, factors, fid, heldout, ideal]
 ALL += [publish, ranking, reference, sample, schedule, train, validate]
 
 

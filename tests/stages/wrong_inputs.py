@@ -17,6 +17,7 @@ from stages import (
     classifier,
     digits,
     embed,
+    factors,
     fid,
     heldout,
     ideal,
@@ -109,6 +110,12 @@ def header(*shape: int) -> bytes:
     return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
 
 
+def changes(says: str, before: str, after: str) -> Case:
+    """A factors.yaml with one change."""
+    text = f"confidence: 0.95\nquality: fid\nchanges:\n  x: {{before: {before}, after: {after}}}\n"
+    return Case(says, factors, prepare=write(Path("factors.yaml"), text.encode()))
+
+
 SCHEDULE = ("--schedule", "linear", "--T")
 SAMPLE = (*AXES, *SAMPLER)
 CASES = [
@@ -199,6 +206,11 @@ CASES = [
     Case("cannot read", ranking),
     Case("cannot read", aggregate),
     Case("cannot read", claims),
+    Case("factors.yaml: cannot read", factors),
+    changes("changes.x: seed cannot be compared", "{seed: 0}", "{seed: 1}"),
+    changes("changes.x: network.depth cannot be compared", "{network.depth: 1}", "{network.depth: 2}"),
+    changes("changes.x: T cannot be compared", "{sampler: ancestral}", "{sampler: ancestral-50, T: 800}"),
+    changes("changes.x.after: Dictionary should have at least 1 item", "{T: 50}", "{}"),
     Case("cannot read", embed, SAMPLE),
     # files that are damaged
     raw("IDX header needs 16 bytes, found 0", b""),
