@@ -1,6 +1,6 @@
 """Tables of earlier runs: other seeds of the same study for the claims, and what differs from it for the changes."""
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +59,25 @@ def every_row(ours: _params.Params, own: list[dict[str, Any]]) -> list[dict[str,
     ]
 
 
-def other_seeds(ours: _params.Params) -> list[dict[str, Any]]:
-    """Rows of the folders in evidence/ that are ours but for the seed, in our grid, seeds that we have left out."""
+def other_seeds(ours: _params.Params, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
+    """Rows of the folders in evidence/ that are ours but for the seed, in our grid, seeds that we have left out.
+
+    ``say`` is told which runs are not taken, and why.
+    """
     grid, rows = ours.grid, []
     seen = set(grid.seed)
     for folder in _folders():
         theirs, table = _read(folder)
         differ = differences(ours, theirs)
         if differ:
-            print(f"{folder} is no part of the claims, it differs in {', '.join(differ)}", file=sys.stderr)
+            say(f"{folder} is no part of the claims, it differs in {', '.join(differ)}")
             continue
         cells = {(s, T, m) for s in grid.schedule for T in grid.T for m in grid.sampler}
         for seed in sorted({row["seed"] for row in table} - seen):
             chosen = [row for row in table if row["seed"] == seed]
             chosen = [row for row in chosen if (row["schedule"], row["T"], row["sampler"]) in cells]
             if len(chosen) < len(cells):
-                said = f"has {len(chosen)} of {len(cells)} cells"
-                print(f"seed {seed} of {folder} is no part of the claims, it {said}", file=sys.stderr)
+                say(f"seed {seed} of {folder} is no part of the claims, it has {len(chosen)} of {len(cells)} cells")
                 continue
             rows += chosen
             seen.add(seed)

@@ -21,6 +21,7 @@ from ddpm.statistics import kendall_tau
 from stages import _params, _tracking
 from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
 from stages._cli import command_line
+from stages._evidence import other_seeds
 from stages._logs import epoch_losses
 from stages._pictures import png_of
 
@@ -113,7 +114,9 @@ def _level_curves(grid: _params.Grid) -> dict[tuple[str, int], dict[float, float
 
 
 def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
+    """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
+    every = [*rows, *other_seeds(params)]
     tables = {
         name: {
             T: Schedule.from_beta(torch.from_numpy(artifacts.read_npy(Cell(name, T, 0).table))).alpha_bar.numpy()
@@ -125,11 +128,11 @@ def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[st
         "alpha_bar": figures.alpha_bar_curves(tables),
         "forward": _forward_figure(params),
         "loss": figures.loss_curves(losses),
-        "fid_of_T": figures.distance_of_T(rows, "fid", "fid_floor", foot),
-        "digits_of_T": figures.distance_of_T(rows, "digits_distance", "digits_floor", "the classifier of digits"),
+        "fid_of_T": figures.distance_of_T(every, "fid", "fid_floor", foot),
+        "digits_of_T": figures.distance_of_T(every, "digits_distance", "digits_floor", "the classifier of digits"),
         "loss_at_log_snr": figures_judges.loss_at_log_snr(_level_curves(grid)),
         "disturbances": figures_judges.disturbances(artifacts.read_csv(METRICS / "validation.csv")),
-        "loss_against_fid": figures.loss_against_fid(rows, foot),
+        "loss_against_fid": figures.loss_against_fid(every, foot),
     }
     for sampler in grid.sampler:
         shown = {

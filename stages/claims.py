@@ -29,9 +29,13 @@ app = typer.Typer(add_completion=False)
 CLAIMS_FILE = Path("claims.yaml")
 
 
+def _tell(word: str) -> None:
+    print(word, file=sys.stderr)
+
+
 def tables(params: _params.Params, rules: Rules, metrics: Path) -> Tables:
     """The committed metrics as the claims look at them: no samples, no models."""
-    rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params)]
+    rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)]
     bars = {
         name: {T: make_schedule(name, T, **params.schedule_parameters(name)).alpha_bar.numpy() for T in params.grid.T}
         for name in params.grid.schedule

@@ -14,6 +14,7 @@ from ddpm import artifacts, figures, figures_judges
 from stages import _params
 from stages._cells import FIGURES, METRICS, Cell
 from stages._cli import command_line
+from stages._evidence import other_seeds
 from stages._pictures import data_uri, png, png_file, strip, svg
 
 app = typer.Typer(add_completion=False)
@@ -125,17 +126,18 @@ def main() -> None:
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "factors")
     )
     done = {name: row for name, row in changes["changes"].items() if row["ratio"] is not None}
-    chart = figures.distance_of_T(rows, "fid", "fid_floor", "")
+    every = [*rows, *other_seeds(params)]
+    chart = figures.distance_of_T(every, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
-        answer=answer(rows, claims["sampler"]),
+        answer=answer(every, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
         changes=changes,
         forest=data_uri(svg(figures_judges.ratios(done)).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
-        rows=rows,
+        rows=every,
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
         judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in JUDGES],
         validation=validation,
