@@ -8,7 +8,7 @@ import yaml
 
 from tests.dvc_study import Study, counts, in_parallel, of_cells
 
-AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "report": 1}
+AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "factors": 1, "report": 1}
 
 
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_sample_count_keeps_the_models(study: Study) -> None:
 def test_kid_images_keeps_the_features(study: Study) -> None:
     assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {
         "fid": 6,  # equal distances
-        "claims": 1,  # which says what belongs to a study
+        **{"aggregate": 1, "claims": 1, "factors": 1},  # which say what belongs to a study
         "report": 1,
     }
 
@@ -111,6 +111,7 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
         ),  # equal samples: nothing after them runs
         ("ddpm/training.py", {"train": 6}),
         ("claims.yaml", {"claims": 1}),
+        ("factors.yaml", {"factors": 1}),
     ],
 )
 def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected: dict[str, int]) -> None:
