@@ -67,7 +67,9 @@ def test_sample_count_keeps_the_models(study: Study) -> None:
 def test_kid_images_keeps_the_features(study: Study) -> None:
     assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {
         "fid": 6,  # equal distances
-        **{"aggregate": 1, "claims": 1, "factors": 1},  # which say what belongs to a study
+        "aggregate": 1,
+        "claims": 1,
+        "factors": 1,  # which say what belongs to a study
         "report": 1,
     }
 
