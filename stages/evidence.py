@@ -34,7 +34,7 @@ def main(name: Annotated[str, typer.Argument(help="A folder's name, for example 
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
-    print(f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro claims report`")
+    print(f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro factors report`")
 
 
 if __name__ == "__main__":
