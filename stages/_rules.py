@@ -1,6 +1,6 @@
-"""claims.yaml -> typed, validated rules."""
+"""YAML that a person wrote (claims.yaml, factors.yaml) -> typed, validated rules."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,10 +20,13 @@ class Rules(BaseModel):
     claims: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
 
 
-def parse_rules(text: str, where: str) -> Rules:
-    """Validate the text of a claims.yaml; StudyError that names the first wrong key."""
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_yaml(model: type[Model], text: str, where: str) -> Model:
+    """Validate YAML text as a model; StudyError that names the first wrong key."""
     try:
-        rules = Rules.model_validate(yaml.safe_load(text))
+        return model.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, cure="correct it") from error
     except ValidationError as error:
@@ -32,6 +35,11 @@ def parse_rules(text: str, where: str) -> Rules:
         raise StudyError(
             f"{key}: {first['msg']}, got {first['input']!r:.80}", where=where, cure="correct it"
         ) from error
+
+
+def parse_rules(text: str, where: str) -> Rules:
+    """Validate the text of a claims.yaml; StudyError that names the first wrong key."""
+    rules = parse_yaml(Rules, text, where)
     for name, rule in rules.claims.items():
         numbers = [key for key in rule if key != "says"]
         bad = [key for key in numbers if not isinstance(rule[key], int | float)]

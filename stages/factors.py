@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from stages import _params
 from stages._cells import METRICS
 from stages._cli import command_line
 from stages._evidence import TABLE, every_row, parameters
+from stages._rules import parse_yaml
 
 app = typer.Typer(add_completion=False)
 
@@ -45,16 +45,7 @@ class Changes(BaseModel):
 
 def parse_changes(text: str, known: set[str], where: str) -> Changes:
     """Validate the text of a factors.yaml; StudyError that names the first wrong key."""
-    try:
-        found = Changes.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, cure="correct it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise StudyError(
-            f"{key}: {first['msg']}, got {first['input']!r:.80}", where=where, cure="correct it"
-        ) from error
+    found = parse_yaml(Changes, text, where)
     for name, change in found.changes.items():
         wrong = sorted(set(change.before) - known) or sorted(set(change.before) ^ set(change.after))
         if wrong:
