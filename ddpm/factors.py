@@ -51,8 +51,8 @@ def _chosen(rows: Sequence[Row], side: Selector, usual: Selector) -> dict[Key, d
     return found
 
 
-def _log_ratios(before: Mapping[str, Row], after: Mapping[str, Row], quality: str) -> float:
-    """Of one pair; both from the same run where one has both, since runs may be of different machines."""
+def _log_ratio(before: Mapping[str, Row], after: Mapping[str, Row], quality: str) -> float:
+    """Distance after to distance before of one pair, of the same run where one has both: runs may be of two machines."""
     both = [run for run in before if run in after]
     a, b = (side[both[0]] if both else next(iter(side.values())) for side in (before, after))
     return math.log(b[quality] / a[quality])
@@ -64,7 +64,7 @@ def effect(
     """Compare all pairs of cells that are ``before`` and ``after`` a change.
 
     Args:
-        rows: ``run``, the axes of a cell, every name of ``usual``, and its distances.
+        rows: ``run``, the axes of a cell, every name of ``usual``, and its distances, which are positive.
         before, after: values of axes or parameters, the same names in both, never the seed.
         usual: parameter -> the value that it has in both cells where the change does not name it.
         quality: which column is the distance.
@@ -79,7 +79,7 @@ def effect(
     for key in sides[0]:
         if key in sides[1]:
             rest = key[:seed_at] + key[seed_at + 1 :]
-            logs.setdefault(key[seed_at], {})[rest] = _log_ratios(sides[0][key], sides[1][key], quality)
+            logs.setdefault(key[seed_at], {})[rest] = _log_ratio(sides[0][key], sides[1][key], quality)
     shared = sorted(set.intersection(*(set(of_seed) for of_seed in logs.values()))) if logs else []
     if not shared:
         return None
