@@ -52,7 +52,7 @@ def _chosen(rows: Sequence[Row], side: Selector, usual: Selector) -> dict[Key, d
 
 
 def _log_ratio(before: Mapping[str, Row], after: Mapping[str, Row], quality: str) -> float:
-    """Distance after to distance before of one pair, of the same run where one has both: runs may be of two machines."""
+    """Distance after to distance before of one pair, of one run where it has both: machines may differ."""
     both = [run for run in before if run in after]
     a, b = (side[both[0]] if both else next(iter(side.values())) for side in (before, after))
     return math.log(b[quality] / a[quality])
