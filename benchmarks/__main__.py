@@ -1,29 +1,30 @@
 """`make bench`: everything that is measured side by side in one run -> benchmarks/results.json and results.md."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import torch
+import typer
 
-from benchmarks import distances, pipeline, report
+from benchmarks import distances, peak, pipeline, report
 from benchmarks.measure import alternate, in_processes, layouts, machine
 
 RESULTS = Path("benchmarks/results.json")
 ROUNDS = 3
 
 
-def main() -> None:
-    """Measure all, keep the raw figures, write the table."""
+def main(parts: Annotated[list[str] | None, typer.Argument(help="What to measure; all by default.")] = None) -> None:
+    """Measure, keep the raw figures, write the table.
+
+    Parts that are not named stay as they were; they must be of this machine and day, or all is measured.
+    """
     found: dict[str, Any] = {"machine": machine()}
-    found["peak"] = peaks()
-    found["training"] = alternate("benchmarks.training", TRAINING, ROUNDS, 10)
-    found["sampling"] = alternate("benchmarks.sampling", SAMPLING, ROUNDS, 5)
-    found["features"] = alternate("benchmarks.features", FEATURES, ROUNDS, 5)
-    found["distances"] = distances.measure()
-    found["no_op_seconds"] = pipeline.no_op_seconds()
-    found["start_seconds"] = pipeline.start_seconds()
-    found["breakdown"] = pipeline.breakdown()
+    earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if parts and earlier.get("machine") != found["machine"]:
+        raise SystemExit(f"error: {RESULTS} is of another machine, day or packages; measure all parts: make bench")
+    for name, measure in MEASURES.items():
+        found[name] = measure() if not parts or name in parts else earlier[name]
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     report.write(found)
 
@@ -40,16 +41,26 @@ FEATURES = ("ours, 2048-d at 299 px", "ours, default extractor", "pytorch-fid", 
 
 
 def peaks() -> dict[str, dict[str, float]]:
-    """Matrix-multiply peak of each layout, FLOP/s, all its processes together."""
-    found: dict[str, dict[str, float]] = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        name = str(dtype).removeprefix("torch.")
-        found[name] = {
-            str(layout): sum(result["rate"] for result in in_processes("benchmarks.peak", [name], layout))
+    """Case of ``benchmarks.peak`` -> layout -> FLOP/s, all its processes together."""
+    return {
+        case: {
+            str(layout): sum(result["rate"] for result in in_processes("benchmarks.peak", [case], layout))
             for layout in layouts()
         }
-    return found
+        for case in peak.CASES
+    }
 
+
+MEASURES: dict[str, Callable[[], Any]] = {
+    "peak": peaks,
+    "training": lambda: alternate("benchmarks.training", TRAINING, ROUNDS, 10),
+    "sampling": lambda: alternate("benchmarks.sampling", SAMPLING, ROUNDS, 5),
+    "features": lambda: alternate("benchmarks.features", FEATURES, ROUNDS, 5),
+    "distances": distances.measure,
+    "no_op_seconds": pipeline.no_op_seconds,
+    "start_seconds": pipeline.start_seconds,
+    "breakdown": pipeline.breakdown,
+}
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -38,7 +38,7 @@ def test_layouts_use_every_core() -> None:
 
 
 def test_each_process_of_a_layout_answers() -> None:
-    found = in_processes("benchmarks.peak", ["float32", "--seconds", "0.01"], Layout(2, 1))
+    found = in_processes("benchmarks.peak", ["float32 product", "--seconds", "0.01"], Layout(2, 1))
     assert len(found) == 2
     assert all(result["rate"] > 0 and result["peak_rss_mib"] > 0 for result in found)
 
