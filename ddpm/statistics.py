@@ -51,16 +51,19 @@ def _moments(values: ArrayLike) -> tuple[int, float, float]:
 
 
 def _p_above(mean: float, error: float, threshold: float, n: int) -> float:
-    """One-sided p of Student's t for mean > threshold; equal replicates decide by the sign alone."""
+    """One-sided p for mean > threshold: of Student's t; of the sign test where all replicates are equal.
+
+    A quantity on a grid, such as the best of five T, gives equal replicates: their spread of 0 is no error of 0.
+    """
     if error == 0:
-        return 0.0 if mean > threshold else 1.0
+        return 0.5**n if mean > threshold else 1.0
     return float(stats.t.sf((mean - threshold) / error, n - 1))
 
 
 def interval(values: ArrayLike, confidence: float) -> tuple[float, float]:
-    """Student's confidence interval of the mean of independent replicates; infinite for fewer than two."""
+    """Student's confidence interval of the mean of independent replicates; infinite where they show no spread."""
     n, mean, error = _moments(values)
-    if n < 2:
+    if n < 2 or error == 0:
         return -math.inf, math.inf
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
     return mean - half, mean + half
@@ -72,8 +75,7 @@ def above(values: ArrayLike, threshold: float, confidence: float) -> Evidence:
     low, high = interval(values, confidence)
     if n < 2:
         return Evidence(mean, low, high, 1.0, 1.0, n)
-    p = _p_above(mean, error, threshold, n)
-    return Evidence(mean, low, high, p, 1 - p, n)
+    return Evidence(mean, low, high, _p_above(mean, error, threshold, n), _p_above(-mean, error, -threshold, n), n)
 
 
 def below(values: ArrayLike, threshold: float, confidence: float) -> Evidence:
@@ -89,7 +91,7 @@ def within(values: ArrayLike, margin: float, confidence: float) -> Evidence:
     if n < 2:
         return Evidence(mean, low, high, 1.0, 1.0, n)
     too_high, too_low = _p_above(mean, error, margin, n), _p_above(-mean, error, margin, n)
-    p_for = max(1 - too_high, 1 - too_low)
+    p_for = max(_p_above(-mean, error, -margin, n), _p_above(mean, error, -margin, n))
     return Evidence(mean, low, high, p_for, min(1.0, 2 * min(too_high, too_low)), n)
 
 

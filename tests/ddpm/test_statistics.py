@@ -48,9 +48,21 @@ def test_one_replicate_proves_nothing() -> None:
         assert statistics.verdict(found, found.p, 0.95) == "undecided"
 
 
-def test_equal_replicates_decide_by_the_sign() -> None:
-    assert statistics.above([1.0, 1.0], 0.5, 0.95).p_for == 0
-    assert statistics.above([1.0, 1.0], 1.5, 0.95).p_against == 0
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_equal_replicates_weigh_what_the_sign_test_says(n: int) -> None:
+    equal = np.ones(n)
+    sign_test = stats.binomtest(n, n, alternative="greater").pvalue
+    higher, lower = statistics.above(equal, 0.5, 0.95), statistics.above(equal, 1.5, 0.95)
+    assert higher.p_for == pytest.approx(sign_test)
+    assert lower.p_against == pytest.approx(sign_test)
+    assert higher.p_against == lower.p_for == 1
+    assert statistics.within(equal, 1.5, 0.95).p_for == pytest.approx(sign_test)
+    assert statistics.within(equal, 0.5, 0.95).p_against == pytest.approx(2 * sign_test)
+    assert statistics.interval(equal, 0.95) == (-math.inf, math.inf)
+
+
+def test_equal_replicates_at_the_threshold_say_nothing() -> None:
+    assert statistics.above(np.zeros(9), 0, 0.95).p == 1
 
 
 @pytest.mark.parametrize("effect", [0.0, 2.0])
