@@ -125,7 +125,8 @@ def main() -> None:
     claims, validation, changes = (
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "factors")
     )
-    done = {name: row for name, row in changes["changes"].items() if row["ratio"] is not None}
+    ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
+    done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the greatest effects stand at the ends
     every = [*rows, *other_seeds(params)]
     chart = figures.distance_of_T(every, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -134,6 +135,7 @@ def main() -> None:
         chart=svg(chart),
         claims=claims,
         changes=changes,
+        done=done,
         forest=data_uri(svg(figures_judges.ratios(done)).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
