@@ -25,7 +25,7 @@ class Effect:
 
     Attributes:
         ratio: above 1 the change makes samples worse.
-        low, high: its confidence interval over seeds; 0 and infinity with one seed.
+        low, high: its confidence interval over seeds; 0 and infinity with one seed, or equal ones.
         p: two-sided; 1 with one seed.
         pairs, seeds: how many there are.
         by_T: the ratio at each T, where T is not part of the change.

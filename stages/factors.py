@@ -59,13 +59,13 @@ def as_json(change: Change, effect: factors.Effect | None) -> dict[str, Any]:
     sides = {"before": change.before, "after": change.after}
     if effect is None:
         return sides | {"pairs": 0, "seeds": 0, "ratio": None, "low": None, "high": None}
-    one = effect.seeds < 2
+    bounded = math.isfinite(effect.high)
     return sides | {
         "pairs": effect.pairs,
         "seeds": effect.seeds,
         "ratio": effect.ratio,
-        "low": None if one else effect.low,
-        "high": None if one or not math.isfinite(effect.high) else effect.high,
+        "low": effect.low if bounded else None,
+        "high": effect.high if bounded else None,
         "by_T": {str(T): ratio for T, ratio in effect.by_T.items()},
     }
 
