@@ -1,8 +1,8 @@
 """From repeated measurements to a verdict: intervals, one-sided tests, Holm's correction.
 
 The unit of replication is the training seed. Every claim about trained models is reduced to one number a seed, so that
-the tests need no more than Student's t, and the sign test where all seeds give the same number. Variance between samples
-of one model never passes for variance of training.
+the tests need no more than Student's t, and the sign test where all seeds give the same number. Variance between
+samples of one model never passes for variance of training.
 """
 
 import math
