@@ -40,7 +40,7 @@ def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[obje
 
 @pytest.mark.parametrize(
     "override",
-    ["preset=study", "preset=smoke", "preset=report", "network=full", "network.attention=true"],
+    ["preset=study", "preset=smoke", "preset=report", "preset=large", "network=full", "network.attention=true"],
 )
 def test_presets_are_valid(tmp_path: Path, override: str) -> None:
     params = _params.parse(composed(tmp_path, override))
