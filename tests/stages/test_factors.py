@@ -75,7 +75,7 @@ def test_kept_runs_count_and_so_do_their_parameters() -> None:
     plant([1], {"ancestral": 3.0, "clipped": 4.5})
     run(evidence, "seed-1")
     edit_params(Path.cwd(), network={"attention": True})
-    plant([0], {"ancestral": 0.5})
+    plant([0], {"clipped": 0.75})
     run(evidence, "attention")
     edit_params(Path.cwd(), network={"attention": False})
     usual = _params.load().schedules["cosine"]
