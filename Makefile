@@ -8,7 +8,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PATH := $(BIN):$(PATH)
 # cells at a time: one a core, each on one thread, so that results do not depend on how many cores there are. Where a GPU
-# does the work, four: one leaves it idle most of the time (benchmarks/gpu.md)
+# does the work, four: they train in a quarter more time than one (benchmarks/gpu.md)
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 4 || getconf _NPROCESSORS_ONLN)
 # glibc gives every large tensor back to the kernel and asks for it again: keeping it saves a tenth of the sampling time
 export MALLOC_MMAP_MAX_ := 0
