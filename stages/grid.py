@@ -28,7 +28,7 @@ from stages._paths import root
 
 app = typer.Typer(add_completion=False)
 
-FIRST = ("mnist", "weights", "schedule")  # fast, and everything else reads what they write
+FIRST = ("mnist", "weights")  # with the schedules fast, and everything else reads what they write
 # costs in calls of the network, about 3,600 a second on one core; they only guess how much time is left
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
@@ -182,6 +182,18 @@ def work(board: Board, console: Console) -> None:
             print(f"{job.name}: {error or 'done'}; {board.line()}", file=sys.stderr, flush=True)
 
 
+def begin(params: _params.Params, jobs: int) -> None:
+    """Bring what all cells read level with the sources, the schedules in as many shares as there are jobs."""
+    tables = sorted({f"schedule@{cell.schedule}-{cell.T}" for cell in params.grid.cells()})
+    shares = [share for share in (FIRST, *(tuple(tables[i::jobs]) for i in range(jobs))) if share]
+    command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item"]
+    with ThreadPoolExecutor(jobs) as pool:
+        done = list(pool.map(lambda share: subprocess.run([*command, *share]), shares))
+    failed = [share for share, process in zip(shares, done, strict=True) if process.returncode]
+    if failed:
+        raise StudyError("the study cannot begin; the reason is above", where=", ".join(sum(failed, ())))
+
+
 def left_to_do() -> set[str]:
     """The stages that `dvc repro` would run, as far as it can tell before their inputs exist.
 
@@ -207,8 +219,7 @@ def main(
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time; one thread each.")] = os.cpu_count() or 1,
 ) -> None:
     params = _params.load()
-    if subprocess.run(["dvc", "repro", "--quiet", *FIRST]).returncode:
-        raise StudyError("the study cannot begin; the reason is above", where=", ".join(FIRST))
+    begin(params, jobs)
     board = Board(plan(params, left_to_do()))
     console = Console(stderr=True)
     with ThreadPoolExecutor(jobs) as pool:

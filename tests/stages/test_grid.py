@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ddpm.errors import StudyError
 from stages import _params, grid
 from stages._cells import Cell
 from stages.grid import Board, Job, cell_targets, plan, work
@@ -88,13 +89,16 @@ def test_what_fails_takes_its_followers_along_and_nothing_else(monkeypatch: pyte
     assert [job.name for job in board.done] == ["b"]
 
 
-def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = tiny_study / "dvc"
-    script.write_text(
-        "#!/bin/sh\necho working\necho 'error: the disk is full' >&2\necho 'ERROR: failed to reproduce'\nexit 255\n"
-    )
+def fake_dvc(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = folder / "dvc"
+    script.write_text(f"#!/bin/sh\n{body}\n")
     script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "echo working\necho 'error: the disk is full' >&2\necho 'ERROR: failed to reproduce'\nexit 255"
+    fake_dvc(tiny_study, words, monkeypatch)
     monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
     told = grid.execute(Job("linear-20-0 distances", ("x",)))
     assert told.startswith("the disk is full (all it said: ")
@@ -113,3 +117,22 @@ def test_time_left_follows_the_work_done(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_make_study_uses_it() -> None:
     assert "python -m stages.grid --jobs $(JOBS)" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("jobs", [1, 3, 100])
+def test_every_schedule_is_in_one_share(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    asked = tiny_study / "asked"
+    fake_dvc(tiny_study, f'for name in "$@"; do echo "$name" >> {asked}; done', monkeypatch)
+    params = _params.load()
+    grid.begin(params, jobs)
+    names = [name for name in asked.read_text().split() if "@" in name]
+    assert sorted(names) == sorted(f"schedule@{s}-{T}" for s in params.grid.schedule for T in params.grid.T)
+    assert {"mnist", "weights"} <= set(asked.read_text().split())
+
+
+def test_what_cannot_begin_is_named(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_dvc(tiny_study, 'case "$*" in *schedule@linear-20*) exit 1; esac', monkeypatch)
+    with pytest.raises(StudyError, match=r"cannot begin; the reason is above") as error:
+        grid.begin(_params.load(), 100)
+    assert "schedule@linear-20" in str(error.value)
+    assert "mnist" not in str(error.value)

@@ -45,7 +45,7 @@ def test_what_the_grid_leaves_behind(whole_grid: Path) -> None:
 def test_heldout_losses_do_not_depend_on_the_seed_of_the_examination(whole_grid: Path) -> None:
     cell = Cell("linear", 20, 0)
     first = artifacts.read_json(cell.heldout)
-    assert 0.05 < first["loss_simple"] < 1  # four steps of training have learnt next to nothing
+    assert 0.05 < first["loss_simple"] < 1.1  # a network that says 0 has 1, and four steps have learnt next to nothing
     assert list(first["loss_at_log_snr"]) == ["-2.0", "0.0", "2.0"]
     assert first["loss_common"] == pytest.approx(np.mean(list(first["loss_at_log_snr"].values())))
     run(heldout, *AXES)
