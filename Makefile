@@ -73,8 +73,8 @@ bench: $(VENV)/.installed-bench  ## speed beside the usual code, half an hour ->
 	dvc repro --quiet mnist
 	python -m benchmarks
 
-bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, an hour and more
-	dvc repro --quiet reference
+bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, an hour -> benchmarks/quality.md
+	dvc repro --quiet reference classifier
 	python -m benchmarks.quality
 
 lock: $(VENV)/.installed-dev  ## constraints.txt from what is installed here

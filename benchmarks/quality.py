@@ -1,7 +1,8 @@
 """`make bench-quality`: what each reaches for its time, and for its images. Slow: a peer's epoch takes an hour or less.
 
-Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay, and FID is
-the study's own (default extractor and reference). Peers run in fp32, as they come, on all cores.
+Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay. Both judges
+are the study's own: FID with the default extractor, and the classifier of digits. Peers run in fp32, as they come, on
+all cores.
 """
 
 import copy
@@ -18,18 +19,19 @@ import typer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks import peers
+from benchmarks import peers, report
 from benchmarks.measure import machine, use_threads
-from ddpm import artifacts, network, rng
+from ddpm import artifacts, classifier, network, rng
 from ddpm.frechet import frechet_distance
 from ddpm.mnist import to_uint8
 from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from ddpm.training import Recipe
 from stages import _params
-from stages._cells import REFERENCE
+from stages._cells import DIGITS, REFERENCE
 from stages._device import choose
 from stages._features import Embedder
+from stages._judge import load_classifier
 
 RESULTS = Path("benchmarks/quality.json")
 SAMPLES = 500
@@ -39,22 +41,27 @@ EPOCH = 60_000
 
 @dataclass(frozen=True)
 class Point:
-    """Where a training stands: wall seconds, images seen, and FID of what it draws."""
+    """Where a training stands: wall seconds, images seen, and the two distances of what it draws to real images."""
 
     seconds: float
     images: int
     fid: float
+    digits_distance: float
 
 
 class Judge:
-    """FID of uint8 images ``[n, 1, 28, 28]``."""
+    """FID, and the distance in the classifier's features, of uint8 images ``[n, 1, 28, 28]``."""
 
     def __init__(self) -> None:
         self.reference = artifacts.read_tensors(REFERENCE)[0]["reference"]
         self.embed = Embedder(_params.load().extractor, "cpu")
+        self.digits_reference = artifacts.read_tensors(DIGITS)[0]["reference"]
+        self.classifier = load_classifier("cpu")
 
-    def __call__(self, images: Tensor) -> float:
-        return frechet_distance(self.embed(images, "features"), self.reference)
+    def __call__(self, images: Tensor) -> tuple[float, float]:
+        digits = classifier.judge(self.classifier, images)[0].numpy()
+        fid = frechet_distance(self.embed(images, "features"), self.reference)
+        return fid, frechet_distance(digits, self.digits_reference)
 
 
 def _timed(steps: Iterator[int], stops: list[Callable[[float, int], bool]]) -> Iterator[tuple[float, int]]:
@@ -81,7 +88,7 @@ def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
     marks = [EPOCH * k // per_epoch for k in range(1, epochs * per_epoch + 1)]
     stops = [lambda _, images, mark=mark: images >= mark for mark in marks]
     return [
-        Point(seconds, images, judge(_our_samples(cast(network.UNet, training.ema))))
+        Point(seconds, images, *judge(_our_samples(cast(network.UNet, training.ema))))
         for seconds, images in _timed((step.images for step in training), stops)  # type: ignore[arg-type]
     ]
 
@@ -135,13 +142,13 @@ def peer(name: str, judge: Judge, equal_seconds: float) -> list[Point]:
     # the last, incomplete batch of an epoch is left out
     stops = [lambda seconds, _: seconds >= equal_seconds, lambda _, images: images > EPOCH - peers.BATCH]
     return [
-        Point(seconds, images, judge(sample(copy.deepcopy(average.module).eval())))
+        Point(seconds, images, *judge(sample(copy.deepcopy(average.module).eval())))
         for seconds, images in _timed(steps(), stops)
     ]
 
 
 def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peers; all by default.")] = None) -> None:
-    """Train all, judge all, write benchmarks/quality.json."""
+    """Train all, judge all, write benchmarks/quality.json and quality.md."""
     use_threads()
     judge = Judge()
     five = ours(judge, _params.load().train.epochs, 8)
@@ -152,13 +159,14 @@ def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peer
     }
     for name in peer_names or PEERS:
         points = peer(name, judge, five[-1].seconds)
-        reached = next((point.seconds for point in five if point.fid <= points[-1].fid), None)
+        reached = next((vars(point) for point in five if point.fid <= points[-1].fid), None)
         found[name] = {
             "equal time": vars(points[0]),
             "one epoch": vars(points[-1]),
-            "seconds ours needs to the peer's FID after one epoch": reached,
+            "ours, as soon as its FID is that of one epoch": reached,
         }
         artifacts.write_json(RESULTS, found)
+        report.write_quality(found)
         print(json.dumps(found[name]))
 
 

@@ -49,6 +49,28 @@ def test_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not measured, the study has not run here" in text
 
 
+def test_page_of_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def point(seconds: float, fid: float) -> dict[str, float]:
+        return vars(quality.Point(seconds, 60_000, fid, 2 * fid))
+
+    monkeypatch.setattr(report, "QUALITY", tmp_path / "quality.md")
+    found = {
+        "machine": FOUND["machine"],
+        "ours, default epochs": [point(1, 9), point(100, 0.75)],
+        "ours, one epoch": [point(20, 1.5)],
+        "them": {
+            "equal time": point(101, 8),
+            "one epoch": point(700, 4),
+            "ours, as soon as its FID is that of one epoch": None,
+        },
+    }
+    report.write_quality(found)
+    text = (tmp_path / "quality.md").read_text()
+    assert "| ours | after the default epochs | 100 | 60,000 | 0.75 | 1.5 |" in text
+    assert "| them | after as many seconds as ours by default | 101 | 60,000 | 8 | 16 |" in text
+    assert "| ours | at them's FID after one epoch | not reached |" in text
+
+
 def test_inceptions_operations_are_counted() -> None:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         InceptionV3("fid2015", 2048).eval()(torch.empty(1, 3, 299, 299))
