@@ -73,7 +73,7 @@ bench: $(VENV)/.installed-bench  ## speed beside the usual code, half an hour ->
 	dvc repro --quiet mnist
 	python -m benchmarks
 
-bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, an hour -> benchmarks/quality.md
+bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, 40 minutes -> benchmarks/quality.md
 	dvc repro --quiet reference classifier
 	python -m benchmarks.quality
 

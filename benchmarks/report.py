@@ -94,7 +94,8 @@ def write_quality(found: dict[str, Any]) -> None:
         if "equal time" in points:
             add(name, "after as many seconds as ours by default", points["equal time"])
             add(name, "after one epoch", points["one epoch"])
-            add("ours", f"at {name}'s FID after one epoch", points["ours, as soon as its FID is that of one epoch"])
+            reached = points["ours, as soon as its FID is that of one epoch"]
+            add("ours", f"as soon as its FID is that of {name}", reached)
     lines = [
         "# Quality at equal time, and at equal images",
         "",

@@ -68,7 +68,7 @@ def test_page_of_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     text = (tmp_path / "quality.md").read_text()
     assert "| ours | after the default epochs | 100 | 60,000 | 0.75 | 1.5 |" in text
     assert "| them | after as many seconds as ours by default | 101 | 60,000 | 8 | 16 |" in text
-    assert "| ours | at them's FID after one epoch | not reached |" in text
+    assert "| ours | as soon as its FID is that of them | not reached |" in text
 
 
 def test_inceptions_operations_are_counted() -> None:
