@@ -47,7 +47,7 @@ def main(
     schedule: ScheduleOption = "linear",
     timesteps: TimestepsOption = 100,
     epochs: Annotated[int, typer.Option(min=1, help="Over the images.")] = 1,
-    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 30_000,
+    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 60_000,
 ) -> None:
     params = _params.load()
     device, dtype = choose(params.compute.model_copy(update={"threads": os.cpu_count() or 1}))
