@@ -199,7 +199,7 @@ def left_to_do() -> set[str]:
 
     The dry run stumbles over outputs that do not exist yet and says so; the run itself, after it, hides nothing.
     """
-    dry = subprocess.run(["dvc", "repro", "--dry", "--keep-going"], capture_output=True, text=True)
+    dry = subprocess.run(["dvc", "--wait-for-lock", "repro", "--dry", "--keep-going"], capture_output=True, text=True)
     return set(re.findall(r"Running stage '([^']+)'", dry.stdout))
 
 
