@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ddpm.diffusion import Denoiser, Schedule, noise_from_velocity
 from ddpm.errors import StudyError
-from ddpm.layers import GROUPS, HEAD_CHANNELS, TIME_CHANNELS, Attention, Down, Residual, TimedNorm
+from ddpm.layers import HEAD_CHANNELS, TIME_CHANNELS, Attention, Down, Residual, Up, normalise
 from ddpm.mnist import SIDE
 
 _TIME_FEATURES = 64  # sines and cosines of t
@@ -32,9 +32,9 @@ class Architecture:
     Attributes:
         patch: side of the space-to-depth patches, pixels; 1 for none.
         channels: channels of each level, finest first; each level halves the side.
-        blocks: residual blocks per level on the way down, and as many on the way up.
-        middle_blocks: residual blocks at the bottleneck.
-        attention: self-attention at the bottleneck.
+        blocks: residual blocks of every level but the last on the way down, and as many on the way up.
+        middle_blocks: residual blocks of the last level; every second one is dilated.
+        attention: self-attention after them.
         stem_kernel: side of the first convolution; 1 mixes the channels of a patch and leaves the rest to the blocks.
         kernels: sides of a block's two convolutions. A second of 1 x 1 takes almost half of the operations away.
         downsample: how a level is left: ``strided`` convolution, or ``maxpool`` as in the report.
@@ -66,8 +66,6 @@ class Architecture:
                 f"kernels must be odd, and two a block: {self.stem_kernel}, {self.kernels}",
                 where="network.stem_kernel, network.kernels",
             )
-        if any(c < 1 or c % GROUPS for c in self.channels):
-            raise StudyError(f"channels must be multiples of {GROUPS}", where=f"network.channels {self.channels}")
         if self.attention and self.channels[-1] % HEAD_CHANNELS:
             raise StudyError(
                 f"attention needs a last level of a multiple of {HEAD_CHANNELS} channels",
@@ -84,13 +82,15 @@ def time_features(t: Tensor, size: int) -> Tensor:
 
 
 def fourier_features(x: Tensor, octaves: tuple[int, ...]) -> Tensor:
-    """Put sin(2^k pi x) and cos(2^k pi x) beside x: ``[B, C, ...]`` -> ``[B, C (1 + 2 len(octaves)), ...]``.
+    """Put sin(2^k pi x) and cos(2^k pi x) beside x: ``[..., C]`` -> ``[..., C (1 + 2 len(octaves))]``.
 
     They magnify what is too faint for the network otherwise, and for bfloat16: the noise of the first steps
     (Kingma et al. 2021, appendix C).
     """
-    waves = [wave(2**k * math.pi * x) for k in octaves for wave in (torch.sin, torch.cos)]
-    return torch.cat([x, *waves], 1)
+    if not octaves:
+        return x
+    angles = torch.cat([2**k * math.pi * x for k in octaves], -1)
+    return torch.cat([x, angles.sin(), angles.cos()], -1)
 
 
 class UNet(nn.Module):
@@ -104,37 +104,50 @@ class UNet(nn.Module):
             nn.Linear(_TIME_FEATURES, TIME_CHANNELS), nn.SiLU(), nn.Linear(TIME_CHANNELS, TIME_CHANNELS), nn.SiLU()
         )
         self.stem = nn.Conv2d(a.patch**2 * (1 + 2 * len(a.octaves)), channels[0], a.stem_kernel, padding="same")
-        self.encoder = nn.ModuleList(nn.ModuleList(Residual(c, a.kernels) for _ in range(a.blocks)) for c in channels)
         pairs = list(pairwise(channels))
+
+        def residuals(c: int) -> nn.ModuleList:
+            return nn.ModuleList(Residual(c, a.kernels, norm=False) for _ in range(a.blocks))
+
+        self.encoder = nn.ModuleList(residuals(fine) for fine, _ in pairs)
         self.down = nn.ModuleList(Down(fine, coarse, a.downsample) for fine, coarse in pairs)
-        self.middle = nn.ModuleList(Residual(channels[-1], a.kernels) for _ in range(a.middle_blocks))
+        self.middle = nn.ModuleList(
+            Residual(channels[-1], a.kernels, norm=True, dilation=1 + i % 2) for i in range(a.middle_blocks)
+        )
         self.attention = Attention(channels[-1]) if a.attention else None
-        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
-        # A 1 x 1 convolution merges the skip before the block: a third fewer operations than a block on twice the width
-        self.merge = nn.ModuleList(nn.ModuleList(nn.Conv2d(2 * c, c, 1) for _ in range(a.blocks)) for c in channels)
-        self.decoder = nn.ModuleList(nn.ModuleList(Residual(c, a.kernels) for _ in range(a.blocks)) for c in channels)
-        self.norm = TimedNorm(channels[0])
-        self.head = nn.Conv2d(channels[0], a.patch**2, 3, padding=1)
+        pairs.reverse()  # coarsest first from here
+        self.up = nn.ModuleList(Up(coarse, fine) for fine, coarse in pairs)
+        # Concatenating a skip and a 1 x 1 convolution of both is a sum of two of them: the other one is in `up` already
+        self.skip = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(fine, fine, 1, bias=False) for _ in range(a.blocks)) for fine, _ in pairs
+        )
+        self.decoder = nn.ModuleList(residuals(fine) for fine, _ in pairs)
+        self.scale_shift = nn.Linear(TIME_CHANNELS, 2 * channels[0])
+        self.head = nn.Conv2d(channels[0], a.patch**2, 1)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """x_t float ``[B, 1, 28, 28]``, t int64 ``[B]`` or ``[1]`` in 1..T -> noise or velocity ``[B, 1, 28, 28]``."""
         with torch.autocast(x_t.device.type, enabled=False):  # a few numbers an image
             embedding = self.time(time_features(t, _TIME_FEATURES))
-        x = self.stem(fourier_features(F.pixel_unshuffle(x_t, self.patch), self.octaves))
+        x = F.pixel_unshuffle(x_t, self.patch).permute(0, 2, 3, 1).contiguous()
+        x = self.stem(fourier_features(x, self.octaves).permute(0, 3, 1, 2))
+        x = x.contiguous(memory_format=torch.channels_last)  # and so to the end
         skips = []
-        for level, blocks in enumerate(self.encoder):
-            x = self.down[level - 1](x) if level else x
+        for blocks, down in zip(self.encoder, self.down, strict=True):
             for block in blocks:  # type: ignore[attr-defined]  # a ModuleList iterates, its stub says Module
                 x = block(x, embedding)
                 skips.append(x)
+            x = down(x)
         for block in self.middle:
             x = block(x, embedding)
         x = x if self.attention is None else self.attention(x)
-        for level in reversed(range(len(self.decoder))):
-            for merge, block in zip(self.merge[level], self.decoder[level], strict=True):  # type: ignore[call-overload]
-                x = block(merge(torch.cat([x, skips.pop()], 1)), embedding)
-            x = self.up[level - 1](x) if level else x
-        return F.pixel_shuffle(self.head(F.silu(self.norm(x, embedding))), self.patch)
+        for up, merges, blocks in zip(self.up, self.skip, self.decoder, strict=True):
+            x = up(x)
+            for merge, block in zip(merges, blocks, strict=True):  # type: ignore[call-overload]
+                x = block(x + merge(skips.pop()), embedding)
+        # norm, then scale and shift by the time (Dhariwal & Nichol 2021, section 3, adaptive norm)
+        scale, shift = self.scale_shift(embedding)[:, :, None, None].chunk(2, 1)
+        return F.pixel_shuffle(self.head(F.silu(normalise(x) * (1 + scale) + shift)), self.patch)
 
 
 def _zero_initialised(network: UNet) -> Iterator[nn.Module]:
@@ -148,14 +161,9 @@ def _zero_initialised(network: UNet) -> Iterator[nn.Module]:
 
 
 def initialise(network: UNet, generator: torch.Generator) -> None:
-    """Fill every parameter from the generator: PyTorch's default uniform law for weights and biases, ones and zeros for
-    norms, zeros where a branch ends.
-    """
+    """Fill every parameter from the generator: PyTorch's default uniform law, zeros where a branch ends."""
     for module in network.modules():
-        if isinstance(module, nn.GroupNorm):
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             bound = 1 / math.sqrt(module.weight[0].numel())  # 1 / sqrt(fan in)
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
             if module.bias is not None:

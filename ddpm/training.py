@@ -57,7 +57,7 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
 
 def hidden_convolutions(network: nn.Module) -> list[nn.Parameter]:
     """Weights of all convolutions except the first and the last, in the network's order."""
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     return [module.get_parameter("weight") for module in convolutions[1:-1]]
 
 

@@ -124,13 +124,13 @@ def test_time_features_are_sines_and_cosines() -> None:
 
 
 def test_fourier_features_magnify() -> None:
-    x = torch.tensor([-1.0, 0.0, 0.001]).view(1, 1, 1, 3)
+    x = torch.tensor([-1.0, 0.0, 0.001]).view(3, 1)
     found = fourier_features(x, (0, 6))
-    assert found.shape == (1, 5, 1, 3)
-    expected = [x, *(wave(k * math.pi * x) for k in (1, 64) for wave in (torch.sin, torch.cos))]
+    assert found.shape == (3, 5)
+    expected = [x, *(wave(k * math.pi * x) for wave in (torch.sin, torch.cos) for k in (1, 64))]
     torch.testing.assert_close(found, torch.cat(expected, 1))
     assert torch.equal(fourier_features(x, ()), x)
-    assert float(found[0, 3, 0, 2]) > 100 * float(x[0, 0, 0, 2])
+    assert float(found[2, 2]) > 100 * float(x[2])
 
 
 @pytest.mark.parametrize("architecture", [SMALL, FULL])
@@ -158,8 +158,7 @@ def test_denoiser_reads_the_noise_off_the_output() -> None:
         ({"patch": 3}, "do not divide"),
         ({"channels": (8, 8, 8, 8)}, "do not divide"),
         ({"channels": ()}, "do not divide"),
-        ({"channels": (12, 32)}, "multiples of 8"),
-        ({"channels": (8, 24), "attention": True}, "multiple of 32"),
+        ({"channels": (8, 24), "attention": True}, "multiple of 16"),
         ({"stem_kernel": 2}, "must be odd"),
         ({"kernels": (3, 4)}, "must be odd"),
         ({"kernels": (3,)}, "two a block"),
@@ -168,3 +167,23 @@ def test_denoiser_reads_the_noise_off_the_output() -> None:
 def test_refuses(change: dict[str, object], says: str) -> None:
     with pytest.raises(StudyError, match=says):
         dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_every_convolution_finds_channels_last(architecture: Architecture) -> None:
+    """Where one does not, torch converts, and the network is half as fast without a word."""
+    net = awake(architecture)
+    found: dict[str, bool] = {}
+
+    def last(x: torch.Tensor) -> bool:
+        return x.is_contiguous(memory_format=torch.channels_last)
+
+    def watch(name: str, module: torch.nn.Module) -> None:
+        module.register_forward_hook(lambda _, x, y: found.update({name: last(x[0]) and last(y)}))
+
+    for name, module in net.named_modules():
+        if isinstance(module, torch.nn.Conv2d) and name != "stem":  # one channel is last and first
+            watch(name, module)
+    net(*inputs())
+    assert [name for name, ok in found.items() if not ok] == []
+    assert len(found) >= 10

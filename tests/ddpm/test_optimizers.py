@@ -22,6 +22,15 @@ def push(*parameters: nn.Parameter, seed: int) -> None:
         p.grad = torch.randn(p.numel(), generator=torch.Generator().manual_seed(seed)).view(p.shape)
 
 
+def newton_schulz(x: torch.Tensor) -> torch.Tensor:
+    """As Jordan et al. 2024 write it, on the matrix itself."""
+    x = x / x.norm()
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x
+
+
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (4, 6, 1, 1), (5, 7)])
 def test_parity_with_torch(shape: tuple[int, ...]) -> None:
     hidden, other = parameter(*shape), parameter(9)
@@ -68,14 +77,24 @@ def test_a_step_of_muon_is_nearly_orthogonal() -> None:
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6), (9, 9)])
 def test_orthogonalising_keeps_the_singular_vectors(shape: tuple[int, int]) -> None:
     u, s, v = torch.linalg.svd(parameter(*shape).detach().double(), full_matrices=False)
-    found = u.T @ orthogonalise(u @ torch.diag(s) @ v) @ v.T
+    (near,) = orthogonalise([u @ torch.diag(s) @ v])
+    found = u.T @ near @ v.T
     assert torch.allclose(found, torch.diag(found.diagonal()), atol=1e-9)
     assert float(found.diagonal().min()) > 0.3
 
 
 def test_orthogonalising_does_not_depend_on_the_scale() -> None:
     matrix = parameter(5, 8).detach()
-    assert torch.allclose(orthogonalise(matrix), orthogonalise(1000 * matrix), atol=1e-6)
+    one, other = orthogonalise([matrix, 1000 * matrix])
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_orthogonalising_together_is_as_alone() -> None:
+    matrices = [parameter(*shape, seed=i).detach().double() for i, shape in enumerate([(4, 9), (9, 4), (4, 4), (3, 7)])]
+    for matrix, found in zip(matrices, orthogonalise(matrices), strict=True):
+        assert found.shape == matrix.shape
+        assert torch.allclose(found, orthogonalise([matrix])[0], atol=1e-12)
+        assert torch.allclose(found, newton_schulz(matrix), atol=1e-9)
 
 
 def test_a_forgotten_gradient_is_a_bug() -> None:

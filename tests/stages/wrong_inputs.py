@@ -146,10 +146,9 @@ CASES = [
     number("network.downsample: Input should be 'strided' or 'maxpool'", network={"downsample": "bilinear"}),
     number("network.output: Input should be 'noise' or 'velocity'", network={"output": "x_0"}),
     number("network.octaves.0: Input should be less than or equal to 8", network={"octaves": [9]}),
-    with_table("network.channels (12,): channels must be multiples of 8", network={"channels": [12]}),
     with_table("network: patch 4 and 4 levels do not divide 28 x 28", network={"channels": [8, 8, 8, 8]}),
     with_table("kernels must be odd", network={"kernels": [2, 2]}),
-    with_table("attention needs a last level of a multiple of 32", network={"attention": True}),
+    with_table("attention needs a last level of a multiple of 16", network={"attention": True}),
     # where it runs
     number("compute.device: Input should be 'auto', 'cpu' or 'cuda'", compute={"device": "gpu"}),
     number("compute.precision: Input should be 'auto', 'float32' or 'bfloat16'", compute={"precision": "float16"}),
