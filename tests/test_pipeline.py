@@ -14,7 +14,7 @@ AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "factors"
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.call("git", "clone", "-q", ".", str(tmp_path / "clone"))
     study.root = tmp_path / "clone"
-    study.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")  # so that no lock entry fits
+    study.edit("params.yaml", "learning_rate: 0.008", "learning_rate: 0.002")  # so that no lock entry fits
     once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1}  # both equal: the rest on them stands
     assert in_parallel(study) == of_cells(counts(6, 6, schedule=6, **once))
     assert study.dvc("repro") == AFTER_CELLS | {"chains": 3}
@@ -149,7 +149,7 @@ def test_dry_run_tells_a_fresh_clone_whether_the_lock_is_current(study: Study, t
     clone.root, clone.env, clone.ran_file = tmp_path / "clone", study.env, study.ran_file
     command = ["dvc", "repro", "--allow-missing", "--dry"]
     assert "Running stage" not in clone.call(*command)
-    clone.edit("params.yaml", "learning_rate: 0.003", "learning_rate: 0.002")
+    clone.edit("params.yaml", "learning_rate: 0.008", "learning_rate: 0.002")
     # without the data DVC cannot even plan the stage, and says which: its words count, not its exit code alone
     stale = subprocess.run(command, cwd=clone.root, env=clone.env, capture_output=True, text=True)
     assert "failed to reproduce 'train@linear-50-0'" in stale.stderr
