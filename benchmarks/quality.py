@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks import peers, report
 from benchmarks.measure import machine, use_threads
-from ddpm import artifacts, classifier, network, rng
+from ddpm import artifacts, classifier, inference, network, rng
 from ddpm.frechet import frechet_distance
 from ddpm.mnist import to_uint8
 from ddpm.sampling import SAMPLERS, reverse
@@ -100,7 +100,7 @@ def _our_samples(net: network.UNet) -> Tensor:
     def noise(k: int) -> Tensor:
         return rng.image_noise(0, "sampling noise", k, first=0, count=SAMPLES, shape=(1, 28, 28))
 
-    *_, (_, x_0) = reverse(network.denoiser(net, schedule, dtype), schedule, SAMPLERS["ancestral"], CALLS, noise)
+    *_, (_, x_0) = reverse(inference.denoiser(net, schedule, dtype), schedule, SAMPLERS["ancestral"], CALLS, noise)
     return to_uint8(x_0)
 
 

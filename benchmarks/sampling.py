@@ -7,7 +7,7 @@ import torch
 from benchmarks import peers
 from benchmarks.measure import use_threads
 from benchmarks.worker import serve
-from ddpm import network, rng
+from ddpm import inference, network, rng
 from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from stages import _params
@@ -26,7 +26,7 @@ def _network() -> network.UNet:
 def _ours() -> Callable[[], int]:
     device, dtype = choose(use_threads())
     schedule = make_schedule("linear", peers.T).to(device)
-    denoiser = network.denoiser(_network().to(device), schedule, dtype)
+    denoiser = inference.denoiser(_network().to(device), schedule, dtype)
     sampler = SAMPLERS["clipped"]  # as DDPMScheduler does by default
 
     def noise(k: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, network, rng
+from ddpm import artifacts, inference, rng
 from ddpm.diffusion import Schedule
 from ddpm.mnist import SIDE, to_uint8
 from ddpm.sampling import get_sampler, reverse
@@ -27,7 +27,7 @@ def frames(cell: Cell, compute: _params.Compute, images: int, count: int) -> np.
     """Moments of the reverse process, evenly spaced, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
     device, dtype = choose(compute)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
-    denoiser = network.denoiser(load_network(cell.model, device), table.to(device), dtype)
+    denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
     noise = partial(rng.image_noise, cell.seed, "sampling noise", first=0, count=images, shape=(1, SIDE, SIDE))
     noise = partial(noise, device=device)
     sampler, steps = get_sampler(SAMPLER, cell.T)

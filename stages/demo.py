@@ -13,7 +13,7 @@ import typer
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ddpm import artifacts, figures, network, rng
+from ddpm import artifacts, figures, inference, network, rng
 from ddpm.mnist import SIDE, parse_images, to_uint8
 from ddpm.sampling import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
@@ -56,8 +56,8 @@ def main(
     net = network.build(network.Architecture(**params.network.model_dump()), "cpu")
     network.initialise(net, rng.stream(0, "initial weights"))
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
-    denoiser = network.denoiser(net.to(device), table.to(device), dtype)
-    training = Training(net, denoiser, digits, table.to(device), recipe, seed=0)
+    table = table.to(device)
+    training = Training(net, network.denoiser(net.to(device), table, dtype), digits, table, recipe, seed=0)
     with progress(f"train {schedule}, T = {timesteps}", epochs * len(digits), "images") as advance:
         for step in training:
             advance(step.images)
@@ -67,6 +67,7 @@ def main(
         return rng.image_noise(0, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
 
     net.load_state_dict(training.ema.state_dict())
+    denoiser = inference.denoiser(net, table, dtype)
     chain = [noise(0), *(x for _, x in reverse(denoiser, table, SAMPLERS["ancestral"], timesteps, noise))]
     frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
 

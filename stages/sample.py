@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, network, rng
+from ddpm import artifacts, inference, rng
 from ddpm.diffusion import Schedule
 from ddpm.mnist import SIDE, to_uint8
 from ddpm.sampling import get_sampler, reverse
@@ -29,7 +29,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
     chosen, steps = get_sampler(sampler, timesteps)
     device, dtype = choose(params.compute)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
-    denoiser = network.denoiser(load_network(cell.model, device), table.to(device), dtype)
+    denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
     deciding = {"sample": params.sample, "seed": seed, "precision": dtype}
     resume = Resume(f"sample-{cell}-{sampler}", deciding, [cell.table, cell.model])
 
