@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.measure import seconds_of
+from stages import _params
 from stages._times import TIMES
 
 STAGES = ("schedule", "train", "sample", "embed", "fid", "aggregate")
@@ -31,12 +32,16 @@ def no_op_seconds() -> float | None:
 
 
 def breakdown() -> dict[str, dict[str, float]]:
-    """The last time each cell's stage ran in this working tree: seconds in all, items a second, largest memory."""
+    """The last time each stage of params.yaml's cells ran in this working tree: seconds, items and largest memory."""
+    grid = _params.load().grid
+    cells = {"", *map(str, grid.cells()), *(f"{cell}-{sampler}" for cell in grid.cells() for sampler in grid.sampler)}
+    cells |= {f"{schedule}-{T}" for schedule in grid.schedule for T in grid.T}  # of the ideal denoiser
     latest: dict[tuple[str, str], dict[str, Any]] = {}
     if TIMES.exists():
         for line in TIMES.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
-            latest[record["stage"], record["cell"]] = record
+            if record["cell"] in cells:
+                latest[record["stage"], record["cell"]] = record
     found: dict[str, dict[str, float]] = defaultdict(lambda: {"runs": 0, "seconds": 0.0, "items": 0, "peak_rss_mib": 0})
     for (stage, _), record in latest.items():
         row = found[stage]

@@ -1,6 +1,7 @@
 """results.json -> results.md, and the training clock."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,18 @@ def test_inceptions_operations_are_counted() -> None:
     assert counter.get_total_flops() == pytest.approx(report.INCEPTION_FLOP, rel=0.01)
 
 
-def test_breakdown_takes_the_last_time_of_each_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_breakdown_takes_the_last_time_of_each_cell_of_the_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy("params.yaml", tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for seconds in (9.0, 4.0):
         _times.record("train", "linear-50-0", seconds, 100)
     _times.record("train", "linear-100-0", 6.0, 100)
+    _times.record("train", "linear-100-99", 7.0, 100)
+    _times.record("sample", "linear-100-0-clipped", 2.0, 100)
+    assert pipeline.breakdown()["sample"]["runs"] == 1
     found = pipeline.breakdown()["train"]
     assert {key: found[key] for key in ("runs", "seconds", "items")} == {"runs": 2, "seconds": 10.0, "items": 200}
     assert found["peak_rss_mib"] > 10
