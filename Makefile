@@ -24,23 +24,23 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
 study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
-	python -m stages.grid --jobs $(JOBS)
+	python -m stages.tools.grid --jobs $(JOBS)
 	dvc repro
-	python -m stages.publish
+	python -m stages.tools.publish
 
 smoke: $(VENV)/.installed  ## four tiny cells on real data in a temporary copy, to see that everything runs
 	dvc exp run --temp --name smoke --force -S preset=smoke
 
 demo: $(VENV)/.installed  ## one small model in a minute: digits out of noise, in demo/
 	dvc repro --quiet mnist
-	python -m stages.demo
+	python -m stages.tools.demo
 
 test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
 	python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, 100 kills; KILLS=10 for ten kills alone
 	dvc repro --quiet mnist weights
-	python -m torture --kills $(or $(KILLS),100) $(if $(KILLS),--no-others)
+	python -m tests.torture --kills $(or $(KILLS),100) $(if $(KILLS),--no-others)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
 	ruff check .
@@ -63,11 +63,11 @@ format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
 	ruff format .
 
 ui: $(VENV)/.installed  ## MLflow on http://127.0.0.1:5000, level with the files
-	python -m stages.publish
+	python -m stages.tools.publish
 	mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
 compose: $(VENV)/.installed  ## params.yaml from conf/
-	python -m stages.compose
+	python -m stages.tools.compose
 
 bench: $(VENV)/.installed-bench  ## speed beside the usual code, half an hour -> benchmarks/results.md
 	dvc repro --quiet mnist

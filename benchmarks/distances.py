@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from benchmarks.measure import seconds_of
-from ddpm.frechet import frechet_distance
+from ddpm.quality.frechet import frechet_distance
 
 DIMENSIONS = 2048
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from benchmarks import peers
 from benchmarks.worker import serve
-from ddpm import inception
-from ddpm.inception_network import InceptionV3
+from ddpm.features import inception
+from ddpm.features.inception_network import InceptionV3
 
 IMAGES = 32
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from stages import _params
-from stages._params import Compute
+from stages.support import settings
+from stages.support.settings import Compute
 
 THREADS = "BENCHMARK_THREADS"  # the environment's word from a layout to its processes
 
@@ -36,7 +36,7 @@ def use_threads() -> Compute:
     """Give torch the threads of this process's layout; all cores outside a layout. Returns params.yaml's compute so."""
     threads = int(os.environ.get(THREADS, os.cpu_count() or 1))
     torch.set_num_threads(threads)
-    return _params.load().compute.model_copy(update={"threads": threads})
+    return settings.load().compute.model_copy(update={"threads": threads})
 
 
 def layouts() -> list[Layout]:

@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.measure import use_threads
-from ddpm import artifacts, network, rng
-from ddpm.mnist import parse_images, to_model
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import parse_images, to_model
+from ddpm.network import unet
 from ddpm.schedules import make_schedule
-from ddpm.training import Recipe, Training
-from stages import _params
-from stages._cells import TRAIN_IMAGES
-from stages._device import choose
+from ddpm.training.loop import Recipe, Training
+from stages.support import settings
+from stages.support.cells import TRAIN_IMAGES
 
 BATCH = 128
 T = 200  # of every training and sampling that is timed
@@ -38,14 +40,14 @@ def batches(seed: int = 0) -> Iterator[Tensor]:
 
 def our_training(recipe: Recipe | None = None, timesteps: int = T) -> Training:
     """Network, recipe and precision of params.yaml, linear schedule."""
-    params = _params.load()
-    device, dtype = choose(use_threads())
+    params = settings.load()
+    device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", timesteps).to(device)
-    net = network.build(network.Architecture(**params.network.model_dump()), "cpu")
-    network.initialise(net, rng.stream(0, "initial weights"))
+    net = unet.build(unet.Architecture(**params.network.model_dump()), "cpu")
+    unet.initialise(net, rng.stream(0, "initial weights"))
     net = net.to(device)
     recipe = recipe or Recipe(**params.train.model_dump(exclude={"images"}))
-    return Training(net, network.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0)
+    return Training(net, unet.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0)
 
 
 def denoising_diffusion_pytorch(

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from benchmarks.measure import seconds_of
-from stages import _params
-from stages._times import TIMES
+from stages.support import settings
+from stages.support.timing import TIMES
 
 STAGES = ("schedule", "train", "sample", "embed", "fid", "aggregate")
 
@@ -33,7 +33,7 @@ def no_op_seconds() -> float | None:
 
 def breakdown() -> dict[str, dict[str, float]]:
     """The last time each stage of params.yaml's cells ran in this working tree: seconds, items and largest memory."""
-    grid = _params.load().grid
+    grid = settings.load().grid
     cells = {"", *map(str, grid.cells()), *(f"{cell}-{sampler}" for cell in grid.cells() for sampler in grid.sampler)}
     cells |= {f"{schedule}-{T}" for schedule in grid.schedule for T in grid.T}  # of the ideal denoiser
     latest: dict[tuple[str, str], dict[str, Any]] = {}

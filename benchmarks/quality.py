@@ -21,17 +21,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks import peers, report
 from benchmarks.measure import machine, use_threads
-from ddpm import artifacts, classifier, inference, network, rng
-from ddpm.frechet import frechet_distance
-from ddpm.mnist import to_uint8
-from ddpm.sampling import SAMPLERS, reverse
+from ddpm import artifacts, classifier
+from ddpm.classifier import load_classifier
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import to_uint8
+from ddpm.network import unet
+from ddpm.quality.frechet import frechet_distance
+from ddpm.sampling import inference
+from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from ddpm.training import Recipe
-from stages import _params
-from stages._cells import DIGITS, REFERENCE
-from stages._device import choose
-from stages._features import Embedder
-from stages._judge import load_classifier
+from ddpm.training.loop import Recipe
+from stages.inputs.embedder import Embedder
+from stages.support import settings
+from stages.support.cells import CLASSIFIER, DIGITS, REFERENCE
 
 RESULTS = Path("benchmarks/quality.json")
 SAMPLES = 500
@@ -54,9 +57,9 @@ class Judge:
 
     def __init__(self) -> None:
         self.reference = artifacts.read_tensors(REFERENCE)[0]["reference"]
-        self.embed = Embedder(_params.load().extractor, "cpu")
+        self.embed = Embedder(settings.load().extractor, "cpu")
         self.digits_reference = artifacts.read_tensors(DIGITS)[0]["reference"]
-        self.classifier = load_classifier("cpu")
+        self.classifier = load_classifier(CLASSIFIER, "cpu")
 
     def __call__(self, images: Tensor) -> tuple[float, float]:
         digits = classifier.judge(self.classifier, images)[0].numpy()
@@ -82,19 +85,19 @@ def _timed(steps: Iterator[int], stops: list[Callable[[float, int], bool]]) -> I
 
 def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
     """Our default recipe at so many epochs, judged so often."""
-    params = _params.load()
+    params = settings.load()
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
     training = peers.our_training(recipe, CALLS)
     marks = [EPOCH * k // per_epoch for k in range(1, epochs * per_epoch + 1)]
     stops = [lambda _, images, mark=mark: images >= mark for mark in marks]
     return [
-        Point(seconds, images, *judge(_our_samples(cast(network.UNet, training.ema))))
+        Point(seconds, images, *judge(_our_samples(cast(unet.UNet, training.ema))))
         for seconds, images in _timed((step.images for step in training), stops)  # type: ignore[arg-type]
     ]
 
 
-def _our_samples(net: network.UNet) -> Tensor:
-    device, dtype = choose(use_threads())
+def _our_samples(net: unet.UNet) -> Tensor:
+    device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", CALLS).to(device)
 
     def noise(k: int) -> Tensor:
@@ -151,7 +154,7 @@ def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peer
     """Train all, judge all, write benchmarks/quality.json and quality.md."""
     use_threads()
     judge = Judge()
-    five = ours(judge, _params.load().train.epochs, 8)
+    five = ours(judge, settings.load().train.epochs, 8)
     found: dict[str, Any] = {
         "machine": machine(),
         "ours, default epochs": [vars(point) for point in five],

@@ -7,24 +7,26 @@ import torch
 from benchmarks import peers
 from benchmarks.measure import use_threads
 from benchmarks.worker import serve
-from ddpm import inference, network, rng
-from ddpm.sampling import SAMPLERS, reverse
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.network import unet
+from ddpm.sampling import inference
+from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from stages import _params
-from stages._device import choose
+from stages.support import settings
 
 IMAGES = 100
 STEPS = 5
 
 
-def _network() -> network.UNet:
-    net = network.build(network.Architecture(**_params.load().network.model_dump()), "cpu")
-    network.initialise(net, rng.stream(0, "initial weights"))
+def _network() -> unet.UNet:
+    net = unet.build(unet.Architecture(**settings.load().network.model_dump()), "cpu")
+    unet.initialise(net, rng.stream(0, "initial weights"))
     return net.eval().requires_grad_(False)
 
 
 def _ours() -> Callable[[], int]:
-    device, dtype = choose(use_threads())
+    device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", peers.T).to(device)
     denoiser = inference.denoiser(_network().to(device), schedule, dtype)
     sampler = SAMPLERS["clipped"]  # as DDPMScheduler does by default

@@ -7,12 +7,15 @@ hidden layer sees, its probabilities say which digit a sample is and how surely.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddpm import rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.errors import StudyError
 
 CLASSES = 10
 DIMENSIONS = 128
@@ -145,3 +148,15 @@ def judge(network: Classifier, images: Tensor, batch_size: int = 500) -> tuple[T
     network.eval()
     features = torch.cat([network.features(batch) for batch in images.split(batch_size)])
     return features, network.head(features).softmax(1)
+
+
+def load_classifier(path: Path, device: str) -> Classifier:
+    """The classifier that the stage of that name wrote; StudyError when the file holds another network."""
+    tensors, _ = artifacts.read_tensors(path)
+    network = Classifier()
+    try:
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"not the classifier: {reason}", where=str(path), cure="train it again") from error
+    return network.to(device).eval().requires_grad_(False)

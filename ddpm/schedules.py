@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ddpm.core.mnist import MEAN, PIXELS, STD
 from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
-from ddpm.mnist import MEAN, PIXELS, STD
 
 MAX_T = 100_000
 

@@ -1,7 +1,7 @@
 """All commands of the study, in the order of the pipeline.
 
-`study NAME` is `python -m stages.NAME`. Shell completion in bash: eval "$(_STUDY_COMPLETE=bash_source study)"; zsh and
-fish likewise.
+`study NAME` is `python -m stages.NAME`, or `python -m stages.tools.NAME` for what is no stage. Shell completion in
+bash: eval "$(_STUDY_COMPLETE=bash_source study)"; zsh and fish likewise.
 """
 
 import ast
@@ -17,14 +17,24 @@ from ddpm import artifacts
 FOLDER = Path(__file__).parent
 PIPELINE = (
     *("mnist", "weights", "reference", "classifier", "validate", "schedule", "train", "heldout", "sample", "embed"),
-    *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "factors", "report"),
+    *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "comparisons", "report"),
 )
-AROUND = ("grid", "publish", "compose", "audit", "diff", "evidence", "demo")
+AROUND = ("grid", "publish", "compose", "audit", "diff", "keep_run", "demo")
+
+
+def module_of(name: str) -> str:
+    """Where a command lives."""
+    return f"stages.tools.{name}" if name in AROUND else f"stages.{name}"
+
+
+def source_of(name: str) -> Path:
+    """Its file."""
+    return FOLDER.parent / (module_of(name).replace(".", "/") + ".py")
 
 
 def first_words(name: str) -> str:
     """The first clause a command says of itself, read without importing it: torch alone takes two seconds."""
-    text = ast.get_docstring(ast.parse(artifacts.read_bytes(FOLDER / f"{name}.py"))) or ""
+    text = ast.get_docstring(ast.parse(artifacts.read_bytes(source_of(name)))) or ""
     return re.split(r"[:;.,] |[.:]?$", text.splitlines()[0])[0]
 
 
@@ -32,8 +42,8 @@ def make(name: str) -> click.Command:
     """A command that runs the module of its name with all the words that follow."""
 
     def run(words: tuple[str, ...]) -> None:
-        sys.argv = [str(FOLDER / f"{name}.py"), *words]  # as if it had been called itself: usage lines say so
-        runpy.run_module(f"stages.{name}", run_name="__main__", alter_sys=True)
+        sys.argv = [str(source_of(name)), *words]  # as if it had been called itself: usage lines say so
+        runpy.run_module(module_of(name), run_name="__main__", alter_sys=True)
 
     words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
     settings = {"ignore_unknown_options": True, "help_option_names": []}

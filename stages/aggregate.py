@@ -12,18 +12,21 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from ddpm import artifacts, figures, figures_judges, rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.mnist import parse_images, to_model
 from ddpm.diffusion import Schedule, q_sample
 from ddpm.errors import StudyError
-from ddpm.mnist import parse_images, to_model
+from ddpm.quality.rank_agreement import kendall_tau
 from ddpm.schedules import make_schedule
-from ddpm.statistics import kendall_tau
-from stages import _params, _tracking
-from stages._cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
-from stages._cli import command_line
-from stages._evidence import other_seeds
-from stages._logs import epoch_losses
-from stages._pictures import png_of
+from stages.analysis.runs import other_seeds
+from stages.analysis.training_log import epoch_losses
+from stages.figures import metrics, plots
+from stages.figures.encode import png_of
+from stages.support import settings
+from stages.support.cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
+from stages.support.cli import command_line
+from stages.tools import tracking
 
 app = typer.Typer(add_completion=False)
 
@@ -41,7 +44,7 @@ def loss_rows(cell: Cell) -> list[Row]:
     return [axes | {"epoch": epoch, "loss": loss} for epoch, loss in enumerate(means, start=1)]
 
 
-def collect(grid: _params.Grid, losses: list[Row]) -> list[Row]:
+def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
     """One row a cell and sampler; StudyError when two rows were measured in different ways."""
     last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
     digits = {tuple(row[axis] for axis in AXES): row for row in artifacts.read_csv(METRICS / "digits.csv")}
@@ -86,7 +89,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _forward_figure(params: _params.Params) -> Figure:
+def _forward_figure(params: settings.Params) -> Figure:
     images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:FORWARD_IMAGES]
     x_0 = to_model(images)
     strips = {}
@@ -98,10 +101,10 @@ def _forward_figure(params: _params.Params) -> Figure:
             x_t = q_sample(x_0, torch.full((len(x_0),), t), eps, schedule)
             strip.append((t, x_t.squeeze(1).numpy()))
         strips[name] = strip
-    return figures.forward_process(strips, FORWARD_T)
+    return plots.forward_process(strips, FORWARD_T)
 
 
-def _level_curves(grid: _params.Grid) -> dict[tuple[str, int], dict[float, float]]:
+def _level_curves(grid: settings.Grid) -> dict[tuple[str, int], dict[float, float]]:
     """(schedule, T) -> log SNR -> held-out loss, seeds averaged; cells that do not cover the levels are left out."""
     curves = {}
     for schedule, T in product(grid.schedule, grid.T):
@@ -113,7 +116,7 @@ def _level_curves(grid: _params.Grid) -> dict[tuple[str, int], dict[float, float
     return curves
 
 
-def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
+def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
     """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
     every = [*rows, *other_seeds(params)]
@@ -125,14 +128,14 @@ def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[st
         for name in grid.schedule
     }
     drawn = {
-        "alpha_bar": figures.alpha_bar_curves(tables),
+        "alpha_bar": plots.alpha_bar_curves(tables),
         "forward": _forward_figure(params),
-        "loss": figures.loss_curves(losses),
-        "fid_of_T": figures.distance_of_T(every, "fid", "fid_floor", foot),
-        "digits_of_T": figures.distance_of_T(every, "digits_distance", "digits_floor", "the classifier of digits"),
-        "loss_at_log_snr": figures_judges.loss_at_log_snr(_level_curves(grid)),
-        "disturbances": figures_judges.disturbances(artifacts.read_csv(METRICS / "validation.csv")),
-        "loss_against_fid": figures.loss_against_fid(every, foot),
+        "loss": plots.loss_curves(losses),
+        "fid_of_T": plots.distance_of_T(every, "fid", "fid_floor", foot),
+        "digits_of_T": plots.distance_of_T(every, "digits_distance", "digits_floor", "the classifier of digits"),
+        "loss_at_log_snr": metrics.loss_at_log_snr(_level_curves(grid)),
+        "disturbances": metrics.disturbances(artifacts.read_csv(METRICS / "validation.csv")),
+        "loss_against_fid": plots.loss_against_fid(every, foot),
     }
     for sampler in grid.sampler:
         shown = {
@@ -143,11 +146,11 @@ def _draw(params: _params.Params, rows: list[Row], losses: list[Row]) -> dict[st
             for row in rows
             if row["sampler"] == sampler and row["seed"] == grid.seed[0]
         }
-        drawn[f"samples_{sampler}"] = figures.all_samples(shown, sampler, foot)
+        drawn[f"samples_{sampler}"] = plots.all_samples(shown, sampler, foot)
     return drawn
 
 
-def print_table(summary: dict[str, Any], grid: _params.Grid, foot: str) -> None:
+def print_table(summary: dict[str, Any], grid: settings.Grid, foot: str) -> None:
     """FID of every cell on stdout, a row a schedule and sampler, a column a T."""
     floor = summary["measured_with"]["fid_floor"]
     table = Table(title=f"FID = f(T); real images in the samples' place score {floor:.2f}", caption=foot)
@@ -167,7 +170,7 @@ def save_figure(path: Path, figure: Figure) -> None:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     losses = [row for cell in params.grid.cells() for row in loss_rows(cell)]
     rows = collect(params.grid, losses)
     artifacts.write_csv(METRICS / "fid_of_T.csv", rows)
@@ -177,7 +180,7 @@ def main() -> None:
     for name, figure in _draw(params, rows, losses).items():
         save_figure(FIGURES / f"{name}.png", figure)
     print_table(summary, params.grid, caption(rows[0]))
-    _tracking.publish_or_warn(params)
+    tracking.publish_or_warn(params)
 
 
 if __name__ == "__main__":

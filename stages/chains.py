@@ -7,25 +7,27 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, inference, rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import SIDE, to_uint8
 from ddpm.diffusion import Schedule
-from ddpm.mnist import SIDE, to_uint8
-from ddpm.sampling import get_sampler, reverse
-from stages import _params
-from stages._cells import Cell
-from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line
-from stages._device import choose
-from stages._models import load_network
-from stages._times import record
+from ddpm.network.checkpoint import load_network
+from ddpm.sampling import inference
+from ddpm.sampling.samplers import get_sampler, reverse
+from stages.support import settings
+from stages.support.cells import Cell
+from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
 SAMPLER = "ancestral"  # the report's own
 
 
-def frames(cell: Cell, compute: _params.Compute, images: int, count: int) -> np.ndarray:
+def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np.ndarray:
     """Moments of the reverse process, evenly spaced, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
-    device, dtype = choose(compute)
+    device, dtype = choose(**compute.model_dump())
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
     denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
     noise = partial(rng.image_noise, cell.seed, "sampling noise", first=0, count=images, shape=(1, SIDE, SIDE))
@@ -38,7 +40,7 @@ def frames(cell: Cell, compute: _params.Compute, images: int, count: int) -> np.
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
-    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started, wanted = time.monotonic(), params.chains
     artifacts.write_npy(cell.chain, frames(cell, params.compute, wanted.images, wanted.frames))
     record("chains", str(cell), time.monotonic() - started, wanted.images * timesteps)

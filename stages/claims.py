@@ -1,4 +1,4 @@
-"""The report's claims, judged: claims.yaml and the study's tables -> metrics/claims.json and a table."""
+"""The report's claims, judged: conf/claims.yaml and the study's tables -> metrics/claims.json and a table."""
 
 import hashlib
 import math
@@ -13,27 +13,27 @@ from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
-from ddpm.claims import Judgement, judge_twice
 from ddpm.errors import StudyError
-from ddpm.sampling import SAMPLERS
+from ddpm.sampling.samplers import SAMPLERS
 from ddpm.schedules import make_schedule
-from ddpm.tables import Tables
-from stages import _params
-from stages._cells import METRICS
-from stages._cli import command_line
-from stages._evidence import other_seeds
-from stages._rules import Rules, parse_rules
+from stages.analysis.rules import Rules, parse_rules
+from stages.analysis.runs import other_seeds
+from stages.analysis.tables import Tables
+from stages.analysis.verdicts import Judgement, judge_twice
+from stages.support import settings
+from stages.support.cells import METRICS
+from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
-CLAIMS_FILE = Path("claims.yaml")
+CLAIMS_FILE = Path("conf/claims.yaml")
 
 
 def _tell(word: str) -> None:
     print(word, file=sys.stderr)
 
 
-def tables(params: _params.Params, rules: Rules, metrics: Path) -> Tables:
+def tables(params: settings.Params, rules: Rules, metrics: Path) -> Tables:
     """The committed metrics as the claims look at them: no samples, no models."""
     rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)]
     bars = {
@@ -70,7 +70,7 @@ def print_table(judgements: list[Judgement]) -> None:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     text = artifacts.read_bytes(CLAIMS_FILE)
     rules = parse_rules(text.decode(), str(CLAIMS_FILE))
     found_tables = tables(params, rules, METRICS)

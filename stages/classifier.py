@@ -5,14 +5,16 @@ import time
 import torch
 import typer
 
-from ddpm import artifacts, classifier, rng
+from ddpm import artifacts, classifier
+from ddpm.core import rng
+from ddpm.core.device import choose
 from ddpm.errors import StudyError
-from stages import _params, _real
-from stages._cells import CLASSIFIER, DIGITS, METRICS, TRAIN_IMAGES
-from stages._cli import command_line, progress
-from stages._device import choose
-from stages._resume import Resume
-from stages._times import record
+from stages.inputs import real_images
+from stages.support import settings
+from stages.support.cells import CLASSIFIER, DIGITS, METRICS, TRAIN_IMAGES
+from stages.support.cli import command_line, progress
+from stages.support.resume import Resume
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -28,16 +30,16 @@ def accuracy(network: classifier.Classifier, images: torch.Tensor, labels: torch
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     started = time.monotonic()
-    device, _ = choose(params.compute)
-    images, labels = _real.train_images().to(device), _real.train_labels().to(device)
+    device, _ = choose(**params.compute.model_dump())
+    images, labels = real_images.train_images().to(device), real_images.train_labels().to(device)
     network = classifier.Classifier()
     classifier.initialise(network, rng.stream(SEED, "classifier weights"))
     network.to(device)
     recipe = classifier.Recipe(**params.classifier.model_dump())
     training = classifier.Training(network, images, labels, recipe, SEED)
-    resume = Resume("classifier", {"classifier": params.classifier}, [TRAIN_IMAGES, _real.TRAIN_LABELS])
+    resume = Resume("classifier", {"classifier": params.classifier}, [TRAIN_IMAGES, real_images.TRAIN_LABELS])
     state, numbers = resume.load()
     if state:
         training.load_state({name: torch.from_numpy(array) for name, array in state.items()}, numbers)
@@ -50,10 +52,11 @@ def main() -> None:
             if resume.due():
                 tensors, numbers = training.state()
                 resume.save({name: tensor.cpu().numpy() for name, tensor in tensors.items()}, numbers)
-    found = accuracy(network, _real.test_images().to(device), _real.test_labels().to(device))
+    found = accuracy(network, real_images.test_images().to(device), real_images.test_labels().to(device))
 
     sets = {
-        name: classifier.judge(network, part.to(device))[0] for name, part in _real.real_sets(params.reference).items()
+        name: classifier.judge(network, part.to(device))[0]
+        for name, part in real_images.real_sets(params.reference).items()
     }
     state = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     artifacts.write_tensors(CLASSIFIER, state, {"weights": "classifier"})

@@ -13,14 +13,15 @@ import typer
 from scipy import stats
 
 from ddpm import artifacts, classifier
-from ddpm.frechet import fit_gaussian, gaussian_distance
-from ddpm.neighbours import precision_recall
-from stages import _params, _real
-from stages._cells import DIGITS, METRICS
-from stages._cli import command_line
-from stages._device import choose
-from stages._judge import load_classifier
-from stages._times import record
+from ddpm.classifier import load_classifier
+from ddpm.core.device import choose
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance
+from ddpm.quality.precision_recall import precision_recall
+from stages.inputs import real_images
+from stages.support import settings
+from stages.support.cells import CLASSIFIER, DIGITS, METRICS
+from stages.support.cli import command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -58,12 +59,14 @@ def measure(
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     started = time.monotonic()
-    device, _ = choose(params.compute)
-    network = load_classifier(device)
+    device, _ = choose(**params.compute.model_dump())
+    network = load_classifier(CLASSIFIER, device)
     real, _ = artifacts.read_tensors(DIGITS)
-    shares = np.bincount(_real.train_labels().numpy(), minlength=classifier.CLASSES) / len(_real.train_labels())
+    shares = np.bincount(real_images.train_labels().numpy(), minlength=classifier.CLASSES) / len(
+        real_images.train_labels()
+    )
     rows = []
     for cell, sampler in product(params.grid.cells(), params.grid.sampler):
         images = torch.from_numpy(artifacts.read_npy(cell.samples(sampler))).unsqueeze(1)

@@ -6,15 +6,16 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, rng
+from ddpm import artifacts
+from ddpm.core import rng
 from ddpm.errors import StudyError
-from ddpm.estimators import blocks, frechet_infinity, kernel_distance_by_blocks
-from ddpm.frechet import fit_gaussian, gaussian_distance, kernel_distance
-from ddpm.neighbours import precision_recall
-from stages import _params
-from stages._cells import REFERENCE, Cell
-from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line
-from stages._times import record
+from ddpm.quality.estimators import blocks, frechet_infinity, kernel_distance_by_blocks
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance, kernel_distance
+from ddpm.quality.precision_recall import precision_recall
+from stages.support import settings
+from stages.support.cells import REFERENCE, Cell
+from stages.support.cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +24,7 @@ def _permutation(rows: int, replicate: int) -> np.ndarray:
     return torch.randperm(rows, generator=rng.stream(0, "FID infinity", replicate)).numpy()
 
 
-def measure(real: artifacts.Arrays, samples: np.ndarray, fid: _params.Fid) -> dict[str, float | int]:
+def measure(real: artifacts.Arrays, samples: np.ndarray, fid: settings.Fid) -> dict[str, float | int]:
     """How far the samples are from real images, and what real images score in their place.
 
     The floor is the mean over disjoint blocks of n real training images, none of them in the reference. ``fid_equal_n``
@@ -70,7 +71,7 @@ def measure(real: artifacts.Arrays, samples: np.ndarray, fid: _params.Fid) -> di
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
-    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     real, identity = artifacts.read_tensors(REFERENCE)
     generated, other = artifacts.read_tensors(cell.features(sampler))

@@ -6,27 +6,31 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, losses, network, rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import SIDE, to_model
+from ddpm.diagnostics import heldout
 from ddpm.diffusion import Schedule
-from ddpm.mnist import SIDE, to_model
-from stages import _params, _real
-from stages._cells import Cell
-from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line
-from stages._device import choose
-from stages._models import load_network
-from stages._times import record
+from ddpm.network import unet
+from ddpm.network.checkpoint import load_network
+from stages.inputs import real_images
+from stages.support import settings
+from stages.support.cells import Cell
+from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
-    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started, wanted = time.monotonic(), params.heldout
-    device, dtype = choose(params.compute)
+    device, dtype = choose(**params.compute.model_dump())
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)
-    denoiser = network.denoiser(load_network(cell.model, device), table, dtype)
-    x_0 = to_model(_real.test_images()[: wanted.images]).to(device)
+    denoiser = unet.denoiser(load_network(cell.model, device), table, dtype)
+    x_0 = to_model(real_images.test_images()[: wanted.images]).to(device)
     few = x_0[: wanted.images_per_level]
 
     def noise(purpose: str, index: int, count: int) -> torch.Tensor:
@@ -35,11 +39,11 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
         return rng.image_noise(0, purpose, index, first=0, count=count, shape=shape, device=device)
 
     generator = rng.stream(0, "held-out t", device=device)
-    simple = losses.simple_loss(denoiser, x_0, noise("held-out", 0, len(x_0)), table, generator, 500)
-    levels, own = np.array(wanted.log_snr), losses.log_snr(table)
+    simple = heldout.simple_loss(denoiser, x_0, noise("held-out", 0, len(x_0)), table, generator, 500)
+    levels, own = np.array(wanted.log_snr), heldout.log_snr(table)
     covered = bool(own[-1] <= levels[0] and levels[-1] <= own[0])  # not by a few steps of a steep schedule
     at = (
-        losses.loss_at(denoiser, few, table, levels, lambda i: noise("held-out level", i, len(few)))
+        heldout.loss_at(denoiser, few, table, levels, lambda i: noise("held-out level", i, len(few)))
         if covered
         else None
     )

@@ -8,18 +8,20 @@ from functools import partial
 
 import typer
 
-from ddpm import artifacts, rng
-from ddpm.frechet import fit_gaussian, gaussian_distance
-from ddpm.ideal import ideal_denoiser
-from ddpm.mnist import SIDE, to_model, to_uint8
-from ddpm.sampling import get_sampler, reverse
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import SIDE, to_model, to_uint8
+from ddpm.diagnostics.ideal import ideal_denoiser
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance
+from ddpm.sampling.samplers import get_sampler, reverse
 from ddpm.schedules import make_schedule
-from stages import _params, _real
-from stages._cells import METRICS, REFERENCE
-from stages._cli import ScheduleOption, TimestepsOption, command_line, progress
-from stages._device import choose
-from stages._features import Embedder
-from stages._times import record
+from stages.inputs import real_images
+from stages.inputs.embedder import Embedder
+from stages.support import settings
+from stages.support.cells import METRICS, REFERENCE
+from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -28,11 +30,11 @@ SAMPLERS = ("ancestral", "clipped")
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
-    params = _params.load()
+    params = settings.load()
     started, count = time.monotonic(), params.ideal.images
-    device, _ = choose(params.compute)
+    device, _ = choose(**params.compute.model_dump())
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
-    denoiser = ideal_denoiser(to_model(_real.train_images()).to(device), table)
+    denoiser = ideal_denoiser(to_model(real_images.train_images()).to(device), table)
     noise = partial(rng.image_noise, 0, "sampling noise", first=0, count=count, shape=(1, SIDE, SIDE), device=device)
     embed, real = Embedder(params.extractor, device), fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
     found = {}

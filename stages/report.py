@@ -10,12 +10,13 @@ from typing import Any
 import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ddpm import artifacts, figures, figures_judges
-from stages import _params
-from stages._cells import FIGURES, METRICS, Cell
-from stages._cli import command_line
-from stages._evidence import other_seeds
-from stages._pictures import data_uri, png, png_file, strip, svg
+from ddpm import artifacts
+from stages.analysis.runs import other_seeds
+from stages.figures import metrics, plots
+from stages.figures.encode import data_uri, png, png_file, strip, svg
+from stages.support import settings
+from stages.support.cells import FIGURES, METRICS, Cell
+from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
@@ -69,7 +70,7 @@ def answer(rows: list[Row], sampler: str) -> list[str]:
     return [*said, f"Measured with {chosen[0]['samples']:,} samples a cell and {spread}."]
 
 
-def sample_pictures(params: _params.Params, rows: list[Row]) -> dict[str, dict[str, Any]]:
+def sample_pictures(params: settings.Params, rows: list[Row]) -> dict[str, dict[str, Any]]:
     """``schedule|T|sampler`` -> its picture and what is known of it; the first seed's."""
     fids = {(r["schedule"], r["T"], r["seed"], r["sampler"]): r for r in rows}
     found = {}
@@ -78,11 +79,11 @@ def sample_pictures(params: _params.Params, rows: list[Row]) -> dict[str, dict[s
         row = fids[schedule, T, cell.seed, sampler]
         images = artifacts.read_npy(cell.samples(sampler))[:SHOWN]
         text = f"FID {row['fid']:.2f}, precision {row['precision']:.2f}, recall {row['recall']:.2f}"
-        found[f"{schedule}|{T}|{sampler}"] = {"picture": png(figures.tile(images, min(8, len(images)))), "text": text}
+        found[f"{schedule}|{T}|{sampler}"] = {"picture": png(plots.tile(images, min(8, len(images)))), "text": text}
     return found
 
 
-def animations(params: _params.Params) -> dict[str, dict[str, Any]]:
+def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
     """Schedule -> frames of its reverse process, one picture with a row a frame."""
     found = {}
     for schedule in params.grid.schedule:
@@ -91,7 +92,7 @@ def animations(params: _params.Params) -> dict[str, dict[str, Any]]:
     return found
 
 
-def audits(params: _params.Params) -> list[Row]:
+def audits(params: settings.Params) -> list[Row]:
     """One row a schedule and T: what the tables alone say."""
     return [
         {"schedule": name, "T": T} | artifacts.read_json(METRICS / "schedules" / f"{name}-{T}.json")
@@ -107,7 +108,7 @@ def identity(params_text: bytes, rows: list[Row], claims: Row) -> Row:
         "sha256 of its weights": rows[0]["weights_sha256"],
         "samples a cell, reference images": f"{rows[0]['samples']:,}, {rows[0]['reference_images']:,}",
         "sha256 of params.yaml": hashlib.sha256(params_text).hexdigest(),
-        "sha256 of claims.yaml": claims["claims_yaml_sha256"],
+        "sha256 of conf/claims.yaml": claims["claims_yaml_sha256"],
         "packages": versions,
         "the commit": "git log -1 --format=%H -- metrics/report.html",
     }
@@ -120,15 +121,15 @@ def in_script(value: Any) -> str:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     rows = artifacts.read_csv(METRICS / "fid_of_T.csv")
     claims, validation, changes = (
-        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "factors")
+        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons")
     )
     ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
     done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the greatest effects stand at the ends
     every = [*rows, *other_seeds(params)]
-    chart = figures.distance_of_T(every, "fid", "fid_floor", "")
+    chart = plots.distance_of_T(every, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
         answer=answer(every, claims["sampler"]),
@@ -136,7 +137,7 @@ def main() -> None:
         claims=claims,
         changes=changes,
         done=done,
-        forest=data_uri(svg(figures_judges.ratios(done)).encode(), "image/svg+xml"),
+        forest=data_uri(svg(metrics.ratios(done)).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
         rows=every,
@@ -144,7 +145,7 @@ def main() -> None:
         judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in JUDGES],
         validation=validation,
         audits=audits(params),
-        identity=identity(artifacts.read_bytes(_params.PATH), rows, claims),
+        identity=identity(artifacts.read_bytes(settings.PATH), rows, claims),
         benchmark=artifacts.read_json(BENCHMARK),
         data=in_script({"samples": sample_pictures(params, rows), "chains": animations(params)}),
     )

@@ -7,27 +7,29 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, inference, rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import SIDE, to_uint8
 from ddpm.diffusion import Schedule
-from ddpm.mnist import SIDE, to_uint8
-from ddpm.sampling import get_sampler, reverse
-from stages import _params
-from stages._cells import Cell
-from stages._cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
-from stages._device import choose
-from stages._models import load_network
-from stages._resume import Resume
-from stages._times import record
+from ddpm.network.checkpoint import load_network
+from ddpm.sampling import inference
+from ddpm.sampling.samplers import get_sampler, reverse
+from stages.support import settings
+from stages.support.cells import Cell
+from stages.support.cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
+from stages.support.resume import Resume
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption, sampler: SamplerOption) -> None:
-    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started, total = time.monotonic(), params.sample.images
     chosen, steps = get_sampler(sampler, timesteps)
-    device, dtype = choose(params.compute)
+    device, dtype = choose(**params.compute.model_dump())
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
     denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
     deciding = {"sample": params.sample, "seed": seed, "precision": dtype}

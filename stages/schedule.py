@@ -10,16 +10,16 @@ import typer
 
 from ddpm import artifacts
 from ddpm.schedules import audit, make_schedule
-from stages import _params
-from stages._cells import METRICS, Cell
-from stages._cli import ScheduleOption, TimestepsOption, command_line
+from stages.support import settings
+from stages.support.cells import METRICS, Cell
+from stages.support.cli import ScheduleOption, TimestepsOption, command_line
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
-    params = _params.load()
+    params = settings.load()
     made = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     artifacts.write_npy(Cell(schedule, timesteps, 0).table, made.beta[1:].numpy())
     # JSON has no infinity: a zero terminal SNR is null

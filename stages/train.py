@@ -2,22 +2,24 @@
 
 import json
 import time
-from dataclasses import asdict
 
 import torch
 import typer
 
-from ddpm import artifacts, network, rng
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import parse_images
 from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
-from ddpm.mnist import parse_images
-from ddpm.training import Recipe, Training, TrainingStep
-from stages import _params
-from stages._cells import TRAIN_IMAGES, Cell
-from stages._cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
-from stages._device import choose
-from stages._resume import Resume
-from stages._times import record
+from ddpm.network import unet
+from ddpm.network.checkpoint import save_network
+from ddpm.training.loop import Recipe, Training, TrainingStep
+from stages.support import settings
+from stages.support.cells import TRAIN_IMAGES, Cell
+from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
+from stages.support.resume import Resume
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -65,24 +67,22 @@ def _run(training: Training, cell: Cell, resume: Resume) -> list[dict[str, float
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
-    params, cell = _params.load(), Cell(schedule, timesteps, seed)
+    params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
-    device, dtype = choose(params.compute)
+    device, dtype = choose(**params.compute.model_dump())
     images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[: params.train.images].to(device)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)
-    architecture = network.Architecture(**params.network.model_dump())
-    net = network.build(architecture, "cpu")
-    network.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
+    architecture = unet.Architecture(**params.network.model_dump())
+    net = unet.build(architecture, "cpu")
+    unet.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
     net = net.to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))
-    training = Training(net, network.denoiser(net, table, dtype), images, table, recipe, seed)
+    training = Training(net, unet.denoiser(net, table, dtype), images, table, recipe, seed)
     deciding = {"train": params.train, "network": params.network, "seed": seed, "precision": dtype}
     resume = Resume(f"train-{cell}", deciding, [TRAIN_IMAGES, cell.table])
     log = _run(training, cell, resume)
 
-    weights = {name: tensor.cpu().numpy() for name, tensor in training.ema.state_dict().items()}
-    metadata = {"network": json.dumps(asdict(architecture)), "precision": str(dtype), "cell": str(cell)}
-    artifacts.write_tensors(cell.model, weights, metadata)
+    save_network(cell.model, training.ema.state_dict(), architecture, dtype, str(cell))
     artifacts.write_json_lines(cell.log, log)
     resume.done()
     record("train", str(cell), time.monotonic() - started, recipe.epochs * len(images))

@@ -7,17 +7,19 @@ from typing import Any
 import torch
 import typer
 
-from ddpm import artifacts, classifier, rng
-from ddpm.disturbances import DISTURBANCES
-from ddpm.frechet import fit_gaussian, gaussian_distance
-from ddpm.statistics import kendall_tau
-from stages import _params, _real
-from stages._cells import DIGITS, METRICS, REFERENCE
-from stages._cli import command_line
-from stages._device import choose
-from stages._features import Embedder
-from stages._judge import load_classifier
-from stages._times import record
+from ddpm import artifacts, classifier
+from ddpm.classifier import load_classifier
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.diagnostics.corruptions import DISTURBANCES
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance
+from ddpm.quality.rank_agreement import kendall_tau
+from stages.inputs import real_images
+from stages.inputs.embedder import Embedder
+from stages.support import settings
+from stages.support.cells import CLASSIFIER, DIGITS, METRICS, REFERENCE
+from stages.support.cli import command_line
+from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
@@ -38,13 +40,13 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     started, wanted = time.monotonic(), params.validation
-    device, _ = choose(params.compute)
-    embed, network = Embedder(params.extractor, device), load_classifier(device)
+    device, _ = choose(**params.compute.model_dump())
+    embed, network = Embedder(params.extractor, device), load_classifier(CLASSIFIER, device)
     real, digits = (fit_gaussian(artifacts.read_tensors(path)[0]["reference"]) for path in (REFERENCE, DIGITS))
-    train, labels = _real.train_images(), _real.train_labels()
-    _, pool = _real.order(params.reference, len(train))  # none of them is in the reference
+    train, labels = real_images.train_images(), real_images.train_labels()
+    _, pool = real_images.order(params.reference, len(train))  # none of them is in the reference
 
     def distances(images: torch.Tensor, label: str) -> Row:
         judged = classifier.judge(network, images.to(device))[0].cpu().numpy()

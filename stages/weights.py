@@ -12,12 +12,14 @@ import numpy as np
 import torch
 import typer
 
-from ddpm import artifacts, inception, tfjs
+from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages import _params
-from stages._cells import WEIGHTS
-from stages._cli import command_line
-from stages._sources import NpmPackage, Pin, download, first_of, from_directory, held, members, npm_archive
+from ddpm.features import inception
+from stages.fetch import nsfwjs
+from stages.fetch.sources import NpmPackage, Pin, download, first_of, from_directory, held, members, npm_archive
+from stages.support import settings
+from stages.support.cells import WEIGHTS
+from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
@@ -68,7 +70,7 @@ def inception_weights(name: str, directory: str) -> artifacts.Arrays:
     if name == "nsfwjs":
         archive = from_directory(directory, NSFWJS.archive) if held(directory, NSFWJS.archive) else npm_archive(NSFWJS)
         modules = members(archive, [NSFWJS_FOLDER + module for module in NSFWJS_MODULES], max_bytes=1 << 24)
-        return tfjs.to_torchvision(tfjs.decode({path.rsplit("/", 1)[1]: data for path, data in modules.items()}))
+        return nsfwjs.to_torchvision(nsfwjs.decode({path.rsplit("/", 1)[1]: data for path, data in modules.items()}))
     base, pin = CHECKPOINTS[name]
     data = (
         from_directory(directory, pin)
@@ -80,7 +82,7 @@ def inception_weights(name: str, directory: str) -> artifacts.Arrays:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = _params.load()
+    params = settings.load()
     name = inception.get_extractor(params.extractor).weights
     artifacts.write_tensors(WEIGHTS, inception_weights(name, params.data.directory), {"weights": name})
 

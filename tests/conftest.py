@@ -104,9 +104,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".dvcignore",
         "dvc.yaml",
         "benchmarks/results.json",
-        "claims.yaml",
-        "factors.yaml",
-        "evidence",
+        "metrics/runs",
     ):
         source = ROOT / name
         if source.is_dir():

@@ -85,8 +85,8 @@ elif stage == "chains":
     put(f"data/chains/{{cell}}.npy", get(f"data/models/{{cell}}.safetensors"))
 elif stage == "report":
     put("metrics/report.html", get("params.yaml"), get("metrics/claims.json"), get("metrics/fid_of_T.csv"))
-elif stage in ("claims", "factors"):
-    kept = [get(str(path)) for path in sorted(Path("evidence").glob("*/fid_of_T.csv"))]
+elif stage in ("claims", "comparisons"):
+    kept = [get(str(path)) for path in sorted(Path("metrics/runs").glob("*/fid_of_T.csv"))]
     digest = hashlib.sha256("".join([get("metrics/fid_of_T.csv"), *kept]).encode()).hexdigest()
     Path(f"metrics/{{stage}}.json").write_text('{{"x": "%s"}}' % digest)
 elif stage == "aggregate":
@@ -158,7 +158,7 @@ def counts(
     measured = {"train": train, "heldout": train, "sample": sample, "embed": sample if embed is None else embed}
     measured |= {"fid": measured["embed"] if fid is None else fid}
     measured |= {"digits": min(sample, 1), "ranking": min(measured["fid"], 1), "aggregate": 1, "claims": 1}
-    measured |= {"factors": 1, "chains": train // 2, "report": 1}
+    measured |= {"comparisons": 1, "chains": train // 2, "report": 1}
     return {stage: n for stage, n in (measured | others).items() if n}
 
 
@@ -167,12 +167,12 @@ def of_cells(counted: dict[str, int]) -> dict[str, int]:
     return {
         stage: n
         for stage, n in counted.items()
-        if stage not in ("digits", "ranking", "aggregate", "claims", "factors", "chains", "report")
+        if stage not in ("digits", "ranking", "aggregate", "claims", "comparisons", "chains", "report")
     }
 
 
 def in_parallel(study: Study) -> Counter[str]:
     """The way of `make study`: the cells two at a time; how often each stage ran."""
     study.ran_file.write_text("")
-    study.call(sys.executable, "-m", "stages.grid", "--jobs", "2")
+    study.call(sys.executable, "-m", "stages.tools.grid", "--jobs", "2")
     return Counter(line.split()[0] for line in study.ran())

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from typer.testing import CliRunner
 
-from stages._cells import Cell
+from stages.support.cells import Cell
 
 CELL = Cell("linear", 20, 0)
 AXES = ["--schedule", "linear", "--T", "20", "--seed", "0"]

@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ddpm import artifacts, mnist, tfjs
+from ddpm import artifacts
+from ddpm.core import mnist
 from ddpm.errors import StudyError
-from stages import _params, _sources
-from stages._rules import parse_rules
+from stages.analysis.rules import parse_rules
+from stages.fetch import nsfwjs, sources
+from stages.support import settings
 from stages.weights import load_checkpoint
 from tests.conftest import ROOT, idx_images, idx_labels, strokes
 
@@ -83,9 +86,9 @@ def package(model: bytes, shard: bytes) -> dict[str, bytes]:
 
 SHARD = b'x.exports="' + base64.b64encode(bytes(4)) + b'"'
 NPY = saved(lambda buffer: np.save(buffer, np.arange(12.0).reshape(3, 4)))
-PIN = _sources.Pin("file", "", 1000)
+PIN = sources.Pin("file", "", 1000)
 PARAMS = (ROOT / "params.yaml").read_bytes()
-RULES = (ROOT / "claims.yaml").read_bytes()
+RULES = (ROOT / "conf/claims.yaml").read_bytes()
 
 
 def tensors(folder: Path) -> bytes:
@@ -105,17 +108,17 @@ DECODERS: dict[str, tuple[int, Callable[[Path], bytes], Callable[[bytes, Path], 
     "safetensors": (1500, tensors, lambda data, path: from_file(artifacts.read_tensors, path, data)),
     "json": (1000, lambda _: b'{"a": [1, 2.5, "x"]}', lambda data, path: from_file(artifacts.read_json, path, data)),
     "csv": (1000, lambda _: b'a,b\n1,"x"\n2,\n', lambda data, path: from_file(artifacts.read_csv, path, data)),
-    "tfjs model": (800, lambda _: javascript(), lambda data, _: tfjs.decode(package(data, SHARD))),
-    "tfjs shard": (500, lambda _: SHARD, lambda data, _: tfjs.decode(package(javascript(), data))),
-    "gzip": (800, lambda _: gzip.compress(bytes(900)), lambda data, _: _sources.gunzip(data, PIN)),
-    "tar": (500, lambda _: archive(), lambda data, _: _sources.members(data, ["package/a"], 100)),
+    "tfjs model": (800, lambda _: javascript(), lambda data, _: nsfwjs.decode(package(data, SHARD))),
+    "tfjs shard": (500, lambda _: SHARD, lambda data, _: nsfwjs.decode(package(javascript(), data))),
+    "gzip": (800, lambda _: gzip.compress(bytes(900)), lambda data, _: sources.gunzip(data, PIN)),
+    "tar": (500, lambda _: archive(), lambda data, _: sources.members(data, ["package/a"], 100)),
     "checkpoint": (
         400,
         lambda _: saved(lambda buffer: torch.save({"a": torch.zeros(2)}, buffer)),
         lambda data, _: load_checkpoint(data, "x"),
     ),
-    "params.yaml": (60, lambda _: PARAMS, text(_params.parse)),
-    "claims.yaml": (150, lambda _: RULES, text(lambda words: parse_rules(words, "x"))),
+    "params.yaml": (60, lambda _: PARAMS, text(settings.parse)),
+    "conf/claims.yaml": (150, lambda _: RULES, text(lambda words: parse_rules(words, "x"))),
 }  # fmt: skip
 
 
@@ -128,7 +131,7 @@ def test_enough_cases() -> None:
 def test_a_result_or_one_line(name: str, tmp_path: Path) -> None:
     count, make, decode = DECODERS[name]
 
-    @settings(max_examples=count, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=count, suppress_health_check=list(HealthCheck))
     @given(mutations(make(tmp_path)))
     def attack(data: bytes) -> None:
         try:

@@ -35,7 +35,7 @@ def follow(study: Study, script: str) -> list[str]:
 
 def test_every_recipe_is_here() -> None:
     calls = re.findall(r'(?:blocks|follow_section)\([^"]*"([A-Z][^"]+)"', Path(__file__).read_text())
-    words_only = {"Follow a long run"}  # tests/stages/test_resume.py and test_grid.py
+    words_only = {"Follow a long run"}  # tests/stages/support/test_resume.py and test_grid.py
     assert set(SECTIONS) == set(calls) | words_only
 
 
@@ -67,7 +67,7 @@ def test_seeds_on_several_machines(study: Study) -> None:
     follow(study, run)
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
     study.call(sys.executable, *keep.split()[1:])
-    assert len((study.root / "evidence" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
+    assert len((study.root / "metrics" / "runs" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
 
 
 def test_what_one_change_does(study: Study) -> None:
@@ -76,8 +76,8 @@ def test_what_one_change_does(study: Study) -> None:
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"50"}
     study.call(sys.executable, *keep.split()[1:])
     assert follow(study, back) == []
-    assert (study.root / "evidence" / "attention" / "fid_of_T.csv").exists()
-    assert follow(study, judge) == ["aggregate", "claims", "factors", "report"]
+    assert (study.root / "metrics" / "runs" / "attention" / "fid_of_T.csv").exists()
+    assert follow(study, judge) == ["aggregate", "claims", "comparisons", "report"]
 
 
 def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_committed_models_are_those_of_the_committed_locks() -> None:
     files = [path for path in (ROOT / "data" / "trained").rglob("*") if path.is_file()]
     kept = {path.parent.name + path.name for path in files}
     assert kept >= trained(ROOT / "dvc.lock")
-    assert kept <= trained(ROOT / "dvc.lock").union(*map(trained, (ROOT / "evidence").glob("*/dvc.lock")))
+    assert kept <= trained(ROOT / "dvc.lock").union(*map(trained, (ROOT / "metrics" / "runs").glob("*/dvc.lock")))
     assert all(hashlib.md5(path.read_bytes()).hexdigest() == path.parent.name + path.name for path in files)
 
 
@@ -116,7 +116,7 @@ def test_fewer_steps(study: Study) -> None:
 def test_another_data_set(study: Study) -> None:
     assert "mnist" in follow_section(study, "Use another data set")
     text = (study.root / "params.yaml").read_text()
-    assert "name: fashion-mnist" in text  # that the files are what they should be: tests/stages/test_sources.py
+    assert "name: fashion-mnist" in text  # that the files are what they should be: tests/stages/fetch/test_sources.py
 
 
 def test_another_extractor(study: Study) -> None:

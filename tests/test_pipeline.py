@@ -1,6 +1,7 @@
 """DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import yaml
 
 from tests.dvc_study import Study, counts, in_parallel, of_cells
 
-AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "factors": 1, "report": 1}
+TABLES = {"aggregate": 1, "claims": 1}
+AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "comparisons": 1, "report": 1}
 
 
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_kid_images_keeps_the_features(study: Study) -> None:
         "fid": 6,  # equal distances
         "aggregate": 1,
         "claims": 1,
-        "factors": 1,  # which say what belongs to a study
+        "comparisons": 1,  # which say what belongs to a study
         "report": 1,
     }
 
@@ -102,24 +104,29 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("ddpm/figures.py", {"aggregate": 1, "report": 1}),
-        ("stages/_tracking.py", {}),
-        ("ddpm/frechet.py", {"fid": 6, "validate": 1, "ideal": 3, "digits": 1, "ranking": 1}),
+        ("stages/figures/plots.py", {"aggregate": 1, "report": 1}),
+        ("stages/tools/tracking.py", {}),
+        ("ddpm/quality/frechet.py", {"fid": 6, "validate": 1, "ideal": 3, "digits": 1, "ranking": 1, **TABLES}),
         # equal tables: no model is trained again
-        ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, "aggregate": 1, "claims": 1}),
-        (
-            "ddpm/sampling.py",
-            {"sample": 6, "ideal": 3, "chains": 3, "claims": 1},
-        ),  # equal samples: nothing after them runs
-        ("ddpm/training.py", {"train": 6}),
-        ("claims.yaml", {"claims": 1}),
-        ("factors.yaml", {"factors": 1}),
+        ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, **TABLES}),
+        ("ddpm/sampling/samplers.py", {"sample": 6, "ideal": 3, "chains": 3, "claims": 1}),  # equal samples
+        ("ddpm/training/loop.py", {"train": 6}),
+        ("conf/claims.yaml", {"claims": 1}),
+        ("conf/comparisons.yaml", {"comparisons": 1}),
     ],
 )
 def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected: dict[str, int]) -> None:
     with (study.root / file).open("a") as source:
         source.write("\n# edited\n")
     assert study.dvc("repro") == expected
+
+
+def test_an_import_is_no_change(study: Study) -> None:
+    """Python writes byte code into the folders that stages depend on."""
+    study.call(sys.executable, "-c", "import ddpm.classifier, ddpm.core.rng, ddpm.network.unet, stages.train")
+    assert (study.root / "ddpm/core/__pycache__").exists()
+    assert (study.root / "stages/inputs/__pycache__").exists() or (study.root / "stages/__pycache__").exists()
+    assert study.dvc("repro") == {}
 
 
 def test_queue_fills_the_cache_for_repro(study: Study) -> None:

@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as main_of_benchmarks
 from benchmarks import pipeline, quality, report
-from ddpm.inception_network import InceptionV3
-from stages import _times
+from ddpm.features.inception_network import InceptionV3
+from stages.support import timing
 
 
 def rates(*values: float) -> dict[str, Any]:
@@ -85,10 +85,10 @@ def test_breakdown_takes_the_last_time_of_each_cell_of_the_grid(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for seconds in (9.0, 4.0):
-        _times.record("train", "linear-50-0", seconds, 100)
-    _times.record("train", "linear-100-0", 6.0, 100)
-    _times.record("train", "linear-100-99", 7.0, 100)
-    _times.record("sample", "linear-100-0-clipped", 2.0, 100)
+        timing.record("train", "linear-50-0", seconds, 100)
+    timing.record("train", "linear-100-0", 6.0, 100)
+    timing.record("train", "linear-100-99", 7.0, 100)
+    timing.record("sample", "linear-100-0-clipped", 2.0, 100)
     assert pipeline.breakdown()["sample"]["runs"] == 1
     found = pipeline.breakdown()["train"]
     assert {key: found[key] for key in ("runs", "seconds", "items")} == {"runs": 2, "seconds": 10.0, "items": 200}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ddpm import rng
 from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, Recipe, Training, initialise, judge
+from ddpm.core import rng
 
 RECIPE = Recipe(epochs=8, batch_size=32, learning_rate=3e-3)
 

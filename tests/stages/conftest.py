@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ddpm import artifacts
-from ddpm.inception_network import InceptionV3
+from ddpm.features.inception_network import InceptionV3
 from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
-from stages._cells import WEIGHTS
+from stages.support.cells import WEIGHTS
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
 

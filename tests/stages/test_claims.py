@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from typer.testing import CliRunner
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import claims
-from stages._rules import parse_rules
+from stages.analysis.rules import parse_rules
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
 
@@ -24,7 +23,7 @@ ALL_T = [50, 100, 200, 400, 800]
 @pytest.fixture
 def planted(tiny_study: Path) -> Path:
     """Three seeds: cosine somewhat worse than sigmoid at every T, everything else alike."""
-    shutil.copy(ROOT / "claims.yaml", tiny_study)
+    artifacts.write_bytes(tiny_study / "conf/claims.yaml", (ROOT / "conf/claims.yaml").read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
     edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [0, 1, 2]})
     rng = np.random.default_rng(0)
@@ -61,7 +60,7 @@ def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
     found = judged()
     assert len(found["claims"]) == 11
     assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided"}
-    assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "claims.yaml").read_bytes()).hexdigest()
+    assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "conf/claims.yaml").read_bytes()).hexdigest()
     assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", 3)
     worse = found["claims"]["cosine-worse"]
     assert worse["verdict"] == worse["second_opinion"] == "supported"
@@ -146,7 +145,7 @@ def test_a_loss_that_was_not_measured_leaves_its_claim_undecided(planted: Path) 
     ],
 )
 def test_a_wrong_rule_is_one_line_and_writes_nothing(planted: Path, old: str, new: str, says: str) -> None:
-    path = planted / "claims.yaml"
+    path = planted / "conf/claims.yaml"
     text = path.read_text()
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(StudyError) as caught:
@@ -157,5 +156,5 @@ def test_a_wrong_rule_is_one_line_and_writes_nothing(planted: Path, old: str, ne
 
 
 def test_the_committed_rules_are_valid() -> None:
-    text = (ROOT / "claims.yaml").read_text()
-    assert parse_rules(text, "claims.yaml").claims == yaml.safe_load(text)["claims"]
+    text = (ROOT / "conf/claims.yaml").read_text()
+    assert parse_rules(text, "conf/claims.yaml").claims == yaml.safe_load(text)["claims"]

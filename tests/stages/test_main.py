@@ -16,7 +16,7 @@ def test_lists_every_command_in_the_order_of_the_pipeline() -> None:
     told = CliRunner().invoke(main, ["--help"], terminal_width=120).output
     listed = re.findall(r"^  (\w+)  +\S.*$", told.split("Commands:")[1], re.MULTILINE)
     assert listed == [*PIPELINE, *AROUND]
-    modules = {path.stem for path in (ROOT / "stages").glob("*.py") if "app = typer.Typer" in path.read_text()}
+    modules = {path.stem for path in (ROOT / "stages").rglob("*.py") if "app = typer.Typer" in path.read_text()}
     assert set(listed) == modules
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert set(PIPELINE) == set(stages)

@@ -10,7 +10,7 @@ import torch
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from ddpm.training import Training
+from ddpm.training.loop import Training
 from stages import schedule, train
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import AXES, CELL, run

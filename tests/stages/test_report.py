@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ddpm import artifacts
-from stages import aggregate, chains, factors, report
-from stages._cells import Cell
+from stages import aggregate, chains, comparisons, report
+from stages.support.cells import Cell
 from tests.browser import chromium
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
@@ -20,15 +20,15 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 @pytest.fixture
 def page_file(whole_grid: Path) -> Path:
     edit_params(whole_grid, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
-    for name in ("claims.yaml", "factors.yaml"):
-        (whole_grid / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("conf/claims.yaml", "conf/comparisons.yaml"):
+        artifacts.write_bytes(whole_grid / name, (ROOT / name).read_bytes())
     artifacts.write_bytes(report.BENCHMARK, (ROOT / report.BENCHMARK).read_bytes())
     for name in ("linear", "cosine"):
         run(chains, "--schedule", name, "--T", "20", "--seed", "0")
     run(aggregate)
     # this study is too small for the claims, so the page shows the committed ones
     artifacts.write_bytes(Path("metrics/claims.json"), (ROOT / "metrics/claims.json").read_bytes())
-    run(factors)
+    run(comparisons)
     run(report)
     return whole_grid / report.TARGET
 

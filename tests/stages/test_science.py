@@ -7,14 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ddpm import artifacts
-from ddpm.disturbances import DISTURBANCES
+from ddpm.diagnostics.corruptions import DISTURBANCES
 from ddpm.errors import StudyError
 from ddpm.schedules import audit as audit_of
 from ddpm.schedules import make_schedule
-from stages import audit, digits, heldout, ideal
-from stages._cells import CLASSIFIER, DIGITS, Cell
-from stages.audit import remarks
+from stages import digits, heldout, ideal
 from stages.digits import measure
+from stages.support.cells import CLASSIFIER, DIGITS, Cell
+from stages.tools import audit
+from stages.tools.audit import remarks
 from stages.validate import summarise
 from tests.conftest import edit_params
 from tests.stage_runs import AXES, run

@@ -12,12 +12,11 @@ import numpy as np
 from ddpm import artifacts
 from stages import (
     aggregate,
-    audit,
     claims,
     classifier,
+    comparisons,
     digits,
     embed,
-    factors,
     fid,
     heldout,
     ideal,
@@ -30,7 +29,8 @@ from stages import (
     validate,
     weights,
 )
-from stages._cells import REFERENCE, TRAIN_IMAGES, WEIGHTS
+from stages.support.cells import REFERENCE, TRAIN_IMAGES, WEIGHTS
+from stages.tools import audit
 from tests.stage_runs import AXES, CELL, SAMPLER, run
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -111,9 +111,9 @@ def header(*shape: int) -> bytes:
 
 
 def changes(says: str, before: str, after: str) -> Case:
-    """A factors.yaml with one change."""
+    """A conf/comparisons.yaml with one change."""
     text = f"confidence: 0.95\nquality: fid\nchanges:\n  x: {{before: {before}, after: {after}}}\n"
-    return Case(says, factors, prepare=write(Path("factors.yaml"), text.encode()))
+    return Case(says, comparisons, prepare=write(Path("conf/comparisons.yaml"), text.encode()))
 
 
 SCHEDULE = ("--schedule", "linear", "--T")
@@ -205,7 +205,7 @@ CASES = [
     Case("cannot read", ranking),
     Case("cannot read", aggregate),
     Case("cannot read", claims),
-    Case("factors.yaml: cannot read", factors),
+    Case("conf/comparisons.yaml: cannot read", comparisons),
     changes("changes.x: seed cannot be compared", "{seed: 0}", "{seed: 1}"),
     changes("changes.x: network.depth cannot be compared", "{network.depth: 1}", "{network.depth: 2}"),
     changes("changes.x: T cannot be compared", "{sampler: ancestral}", "{sampler: ancestral-50, T: 800}"),

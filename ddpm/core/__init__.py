@@ -1,0 +1,1 @@
+"""What every computation stands on: images, random streams, the device."""

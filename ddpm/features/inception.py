@@ -1,0 +1,110 @@
+"""Features of images: an extractor is a network, its weights and everything between an image and a feature, by name."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ddpm.errors import StudyError
+from ddpm.features.inception_network import BasicConv2d, Dimensions, Flavour, InceptionV3
+
+Scale = Literal["unit", "symmetric", "imagenet"]
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Everything that decides a feature, besides the image: two distances compare only if all of it is equal.
+
+    Attributes:
+        name: what tables and figures print.
+        weights: name of the set of weights (a key of the fetch stage's table).
+        flavour: pooling of those weights.
+        dimensions: length of a feature; the tap is the spatial mean of the last block that is run.
+        resolution: side, pixels, that images are resized to, half-pixel bilinear without antialiasing (pytorch-fid's).
+        scale: what uint8 becomes: ``unit`` x/255, ``symmetric`` 2x/255 - 1, ``imagenet`` (x/255 - mean) / std.
+    """
+
+    name: str
+    weights: str
+    flavour: Flavour
+    dimensions: Dimensions
+    resolution: int
+    scale: Scale
+
+
+EXTRACTORS = {
+    extractor.name: extractor
+    for extractor in (
+        Extractor("inception-nsfwjs-768", "nsfwjs", "keras", 768, 149, "unit"),
+        Extractor("inception-nsfwjs-2048", "nsfwjs", "keras", 2048, 299, "unit"),
+        Extractor("inception-fid2015-2048", "fid2015", "fid2015", 2048, 299, "symmetric"),
+        Extractor("inception-torchvision-2048", "torchvision", "torchvision", 2048, 299, "imagenet"),
+    )
+}
+
+
+def get_extractor(name: str) -> Extractor:
+    """Look an extractor up by name; StudyError when there is none: there is never a substitute."""
+    if name not in EXTRACTORS:
+        raise StudyError(f"there is no extractor {name!r}", cure=f"choose one of {', '.join(EXTRACTORS)}")
+    return EXTRACTORS[name]
+
+
+def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> InceptionV3:
+    """The network of an extractor with its weights, batch normalisation folded, ready for ``features``.
+
+    Args:
+        extractor: which network.
+        weights: state dict by torchvision's names; a classifier or blocks past the tap are ignored.
+
+    Raises:
+        StudyError: a tensor that the network needs is missing or has another shape.
+    """
+    network = InceptionV3(extractor.flavour, extractor.dimensions).eval().requires_grad_(False)
+    needed = network.state_dict()
+    for name, tensor in needed.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name not in weights or weights[name].shape != tensor.shape:
+            found = tuple(weights[name].shape) if name in weights else "missing"
+            raise StudyError(
+                f"{name} should be {tuple(tensor.shape)}, is {found}", where=f"weights {extractor.weights}"
+            )
+        needed[name] = weights[name].float()
+    network.load_state_dict(needed)
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            module.fold()
+    # a third faster on a CPU (41.7 to 57.3 images/s at 149 px, one thread)
+    return network.to(memory_format=torch.channels_last)
+
+
+def preprocess(images: Tensor, extractor: Extractor) -> Tensor:
+    """uint8 ``[B, 1 or 3, H, W]`` -> float32 ``[B, 3, R, R]`` by the extractor's own resize and scale."""
+    x = images.float().div_(255)
+    size = (extractor.resolution, extractor.resolution)
+    x = F.interpolate(x, size=size, mode="bilinear", align_corners=False).expand(-1, 3, -1, -1)
+    if extractor.scale == "symmetric":
+        return 2 * x - 1
+    if extractor.scale == "imagenet":
+        mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (_IMAGENET_MEAN, _IMAGENET_STD))
+        return (x - mean) / std
+    return x
+
+
+def features(network: InceptionV3, extractor: Extractor, images: Tensor, batch_size: int = 16) -> Iterator[Tensor]:
+    """Features of uint8 images ``[N, 1, 28, 28]``, batch by batch: float32 ``[b, dimensions]`` on the CPU.
+
+    Small batches are fastest on a CPU: the activations of 16 images stay near the cache.
+    """
+    device = next(network.parameters()).device
+    for batch in images.split(batch_size):
+        with torch.inference_mode():
+            x = preprocess(batch.to(device), extractor).contiguous(memory_format=torch.channels_last)
+            found = network(x).float().cpu()
+        yield found

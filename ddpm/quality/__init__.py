@@ -1,0 +1,1 @@
+"""Distances between sets of features, and how far two rankings agree."""

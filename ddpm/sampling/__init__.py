@@ -1,0 +1,1 @@
+"""The reverse process, and the network prepared for it."""

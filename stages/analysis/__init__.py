@@ -1,0 +1,1 @@
+"""The study's own logic: tables, statistics, claims and comparisons."""

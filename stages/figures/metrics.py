@@ -1,0 +1,83 @@
+"""Figures about the judges, about losses on held-out images, and about single changes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
+
+from stages.figures.plots import Row, colours, plain_log_axis
+
+_JUDGES = {"fid": "Inception", "digits_distance": "classifier of digits"}
+
+
+def disturbances(rows: Sequence[Row]) -> Figure:
+    """Both judges' distance against the degree of each disturbance (Heusel et al. 2017, figure 3).
+
+    Args:
+        rows: ``disturbance``, ``level``, ``fid``, ``digits_distance``; a judge's distances are drawn relative to its
+            distance for the untouched images, so that both share an axis.
+    """
+    names = list(dict.fromkeys(row["disturbance"] for row in rows))
+    figure = Figure(figsize=(2.6 * -(-len(names) // 2), 5.2), layout="constrained")
+    panels = figure.subplots(2, -(-len(names) // 2), sharex=True, squeeze=False).flat
+    for axes, name in zip(panels, names, strict=False):
+        chosen = sorted((row for row in rows if row["disturbance"] == name), key=lambda row: float(row["level"]))
+        for judge, label in _JUDGES.items():
+            values = np.array([row[judge] for row in chosen])
+            falls = bool((np.diff(values) <= 0).any())
+            axes.plot(
+                [row["level"] for row in chosen],
+                values / values[0],
+                "o--" if falls else "o-",
+                label=label if name == names[0] else None,
+            )
+        axes.set_title(name, fontsize=10)
+        axes.set_yscale("log")
+    figure.supxlabel("degree of the disturbance")
+    figure.supylabel("distance, relative to untouched digits")
+    figure.legend(loc="outside upper center", ncols=2, title="dashed: not rising with every degree")
+    return figure
+
+
+def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> Figure:
+    """Held-out loss at equal noise levels, where schedules can be compared.
+
+    Args:
+        curves: (schedule, T) -> log SNR -> mean of (eps - eps_theta)^2, seeds averaged; smaller T are drawn fainter.
+    """
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    shades = colours([schedule for schedule, _ in curves])
+    largest = max((T for _, T in curves), default=0)
+    for (schedule, T), curve in curves.items():
+        label = f"{schedule}, T = {T}" if largest == T else None
+        alpha = 1 if largest == T else 0.3
+        axes.plot(list(curve), list(curve.values()), color=shades[schedule], alpha=alpha, label=label)
+    axes.set(xlabel="log SNR", ylabel=r"held-out loss, mean of $(\epsilon - \epsilon_\theta)^2$")
+    plain_log_axis(axes)
+    if curves:
+        axes.legend()
+    return figure
+
+
+def ratios(changes: Mapping[str, Row]) -> Figure:
+    """What each change makes of the distance, with its interval where there are seeds: a forest plot.
+
+    Args:
+        changes: name -> ``ratio`` (above 1: worse), ``low`` and ``high``, None with one seed.
+    """
+    figure = Figure(figsize=(8.4, 1.0 + 0.32 * len(changes)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, row in enumerate(changes.values()):
+        sure = row["high"] is not None
+        if sure:
+            axes.plot([row["low"], row["high"]], [place, place], color="C0", linewidth=2)
+        axes.plot(row["ratio"], place, "o", color="C0", fillstyle="full" if sure else "none")
+    axes.axvline(1, color="grey", linewidth=1)
+    axes.set_yticks(range(len(changes)), list(changes))
+    axes.invert_yaxis()
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.set_xlabel("FID after the change / before; hollow: one seed, no interval")
+    return figure

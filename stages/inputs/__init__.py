@@ -1,0 +1,1 @@
+"""Real images and their features, as stages read them."""

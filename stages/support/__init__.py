@@ -1,0 +1,1 @@
+"""What can change no output of a stage."""

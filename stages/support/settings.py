@@ -1,0 +1,215 @@
+"""params.yaml -> typed, validated parameters. Unknown keys are errors: a misspelt parameter must not be ignored."""
+
+import difflib
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ddpm.errors import StudyError
+from stages.support.cells import Cell
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+PATH = Path("params.yaml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+class Grid(_Strict):
+    """The cells of the study: the product of the axes."""
+
+    schedule: Annotated[list[str], Field(min_length=1)]
+    T: Annotated[list[Positive], Field(min_length=1)]
+    seed: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    sampler: Annotated[list[str], Field(min_length=1)]
+
+    def cells(self) -> list[Cell]:
+        """The cells in the order of the axes; the sampler is not an axis of a cell."""
+        return [Cell(schedule, T, seed) for schedule, T, seed in product(self.schedule, self.T, self.seed)]
+
+
+class Compute(_Strict):
+    """Where and in which precision the network runs, and on how many threads of a CPU: the last digits depend on it."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Positive
+
+
+class Network(_Strict):
+    """See ``ddpm.network.unet.Architecture``."""
+
+    patch: Positive
+    channels: tuple[Positive, ...]
+    blocks: Positive
+    middle_blocks: Annotated[int, Field(ge=0)]
+    attention: bool
+    stem_kernel: Positive
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2)]
+    downsample: Literal["strided", "maxpool"]
+    output: Literal["noise", "velocity"]
+    octaves: tuple[Annotated[int, Field(ge=0, le=8)], ...]
+
+
+class Train(_Strict):
+    """See ``ddpm.training.loop.Recipe``; ``images`` are the first of MNIST's 60,000."""
+
+    images: Annotated[int, Field(ge=1, le=60_000)]
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    muon_learning_rate: Annotated[float, Field(ge=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    cooldown: Annotated[float, Field(ge=0, le=1)]
+    adam_beta_2: Fraction
+    ema_decay: Fraction
+
+
+class Sample(_Strict):
+    """Images per cell and sampler; the batch size changes the speed, never which noise an image gets."""
+
+    images: Annotated[int, Field(ge=8)]
+    batch_size: Positive
+
+
+class Reference(_Strict):
+    """Real images: the reference set, the disjoint pool of the floor, and test images."""
+
+    images: Annotated[int, Field(ge=2)]
+    floor_images: Annotated[int, Field(ge=2)]
+    test_images: Annotated[int, Field(ge=2, le=10_000)]
+
+
+class Fid(_Strict):
+    """``kid_images``: how many reference images KID, precision and recall compare with (their cost is quadratic);
+    ``kid_block``: images of a block of KID, for its error.
+    """
+
+    kid_images: Annotated[int, Field(ge=4)]
+    kid_block: Annotated[int, Field(ge=2)]
+
+
+class Classifier(_Strict):
+    """See ``ddpm.classifier.Recipe``."""
+
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class Heldout(_Strict):
+    """Test images for L_simple, and for the loss at each of the log SNRs, ascending."""
+
+    images: Annotated[int, Field(ge=2, le=10_000)]
+    images_per_level: Annotated[int, Field(ge=2, le=10_000)]
+    log_snr: Annotated[tuple[float, ...], Field(min_length=1)]
+
+
+class Validation(_Strict):
+    """Real images of each disturbed set, and the degrees of the disturbances, ascending."""
+
+    images: Annotated[int, Field(ge=2)]
+    levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]
+
+
+class Ideal(_Strict):
+    """For which T the best possible network is sampled, and how many images; its cost grows with both."""
+
+    T: Annotated[list[Positive], Field(min_length=1)]
+    images: Annotated[int, Field(ge=8)]
+
+
+class Chains(_Strict):
+    """Which cell of every schedule the report animates, how many images, and how many moments of their way."""
+
+    T: Positive
+    seed: Annotated[int, Field(ge=0)]
+    images: Annotated[int, Field(ge=1, le=32)]
+    frames: Annotated[int, Field(ge=2, le=100)]
+
+
+class Ranking(_Strict):
+    """How often 32 samples are drawn from every cell."""
+
+    draws: Positive
+
+
+class Diff(_Strict):
+    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` says no."""
+
+    log_ratio: Annotated[float, Field(ge=0)]
+
+
+class Data(_Strict):
+    """``name``: which data set. ``directory``: where to find its files and the weights instead of fetching them; empty
+    to fetch.
+    """
+
+    name: Literal["mnist", "fashion-mnist"]
+    directory: str
+
+
+class Params(_Strict):
+    """All parameters of the study, as composed from conf/."""
+
+    schedule: str | int
+    T: str | int
+    seed: str | int
+    sampler: str
+    grid: Grid
+    schedules: dict[str, dict[str, float | bool | str]]
+    data: Data
+    compute: Compute
+    network: Network
+    train: Train
+    sample: Sample
+    extractor: str
+    reference: Reference
+    fid: Fid
+    classifier: Classifier
+    heldout: Heldout
+    validation: Validation
+    ranking: Ranking
+    ideal: Ideal
+    chains: Chains
+    diff: Diff
+
+    def schedule_parameters(self, name: str) -> dict[str, Any]:
+        """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
+        if name not in self.schedules:
+            close = difflib.get_close_matches(name, self.schedules, n=1)
+            cure = f"did you mean {close[0]}?" if close else "add it in conf/config.yaml"
+            raise StudyError(f"no group schedules.{name}", where=str(PATH), cure=cure)
+        return dict(self.schedules[name])
+
+
+def parse(text: str, where: str = str(PATH)) -> Params:
+    """Validate the text of a params.yaml; StudyError that names the first wrong key."""
+    try:
+        return Params.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        line = str(error).replace("\n", " ")
+        raise StudyError(
+            f"not YAML: {line}", where=where, cure="compose it anew: python -m stages.tools.compose"
+        ) from error
+    except ValidationError as error:
+        first, count = error.errors()[0], error.error_count()
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        cure = "correct it in conf/ and run python -m stages.tools.compose"
+        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, cure=cure) from error
+
+
+def load() -> Params:
+    """Read and validate params.yaml in the current directory."""
+    try:
+        return parse(PATH.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(
+            f"cannot read: {error.strerror}", where=str(PATH), cure="run from the repository's root"
+        ) from error

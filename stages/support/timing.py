@@ -1,0 +1,28 @@
+"""How long things took: a side file that neither DVC nor Git tracks, since outputs must not depend on the clock."""
+
+import json
+import resource
+from pathlib import Path
+
+from stages.support.paths import root
+
+TIMES = Path(".work/times.jsonl")
+
+
+def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
+    """Append one line; under DVC_ROOT, because `dvc exp run --temp` runs in a folder that is thrown away.
+
+    With the largest memory of this process so far, MiB (Linux counts in KiB; elsewhere the unit may differ).
+    """
+    path = root() / TIMES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    line = {
+        "stage": stage,
+        "cell": cell,
+        "wall_seconds": round(wall_seconds, 2),
+        "items": items,
+        "peak_rss_mib": peak,
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,0 +1,65 @@
+"""What a schedule promises before any training, with plain words on what is wrong.
+
+Example: `python -m stages.tools.audit --schedule cosine --T 50`.
+"""
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ddpm.schedules import Audit, audit, make_schedule
+from stages.support import settings
+from stages.support.cli import ScheduleOption, TimestepsOption, command_line
+
+app = typer.Typer(add_completion=False)
+
+HO_AMPLITUDE = 0.0064  # sqrt(alpha_bar_T) of Ho et al. 2020
+LARGE_GAIN = 2.0
+FEW_USEFUL = 0.33
+
+
+def remarks(found: Audit, T: int) -> list[str]:
+    """What is wrong with a schedule, a sentence each; empty when nothing is."""
+    said = []
+    if found.sqrt_alpha_bar_T > 2 * HO_AMPLITUDE:
+        said.append(
+            f"It does not end in noise: x_T keeps {found.sqrt_alpha_bar_T:.1%} of the image's amplitude, sampling "
+            f"begins with none of it (Ho et al. 2020 keep {HO_AMPLITUDE:.2%})."
+        )
+    if found.last_step_gain > LARGE_GAIN:
+        said.append(
+            f"The first reverse step multiplies x_T, and the network's error, by {found.last_step_gain:.0f}: sample "
+            "with a clip, or lower the largest beta."
+        )
+    if found.steps_below_1e_5:
+        said.append(f"{found.steps_below_1e_5} of {T} steps change nothing that can be seen (beta below 1e-5).")
+    if found.useful_share < FEW_USEFUL:
+        said.append(
+            f"Only {found.useful_share:.0%} of the steps lie where there is something to learn (log SNR -2 .. 2)."
+        )
+    return said
+
+
+@app.command(help=__doc__)
+def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
+    made = make_schedule(schedule, timesteps, **settings.load().schedule_parameters(schedule))
+    found = audit(made)
+    table = Table(title=f"{schedule}, T = {timesteps}")
+    table.add_column("quantity")
+    table.add_column("value", justify="right")
+    table.add_row("sqrt(alpha_bar_T), amplitude left at t = T", f"{found.sqrt_alpha_bar_T:.3g}")
+    table.add_row("log SNR at t = T", f"{found.log_snr_T:.2f}")
+    table.add_row("KL of x_T to pure noise, nats an image", f"{found.prior_kl_nats:.3g}")
+    table.add_row("gain of the first reverse step", f"{found.last_step_gain:.3g}")
+    table.add_row("beta_1 .. beta_T", f"{found.beta_1:.2g} .. {found.beta_T:.4g}")
+    table.add_row("steps with beta below 1e-5", str(found.steps_below_1e_5))
+    table.add_row("share of steps with abs(log SNR) < 2", f"{found.useful_share:.0%}")
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    for sentence in remarks(found, timesteps) or ["Nothing is wrong with it."]:
+        print(sentence)
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,87 @@
+"""Train one small model in a minute and look inside: a strip and an animation of digits coming out of noise, in demo/.
+
+Example: `make demo`, or `python -m stages.tools.demo --schedule cosine --T 100 --epochs 2`. It is no part of the study.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ddpm import artifacts
+from ddpm.core import rng
+from ddpm.core.device import choose
+from ddpm.core.mnist import SIDE, parse_images, to_uint8
+from ddpm.network import unet
+from ddpm.sampling import inference
+from ddpm.sampling.samplers import SAMPLERS, reverse
+from ddpm.schedules import make_schedule
+from ddpm.training.loop import Recipe, Training
+from stages.figures import plots
+from stages.figures.encode import gif, png_of
+from stages.support import settings
+from stages.support.cells import TRAIN_IMAGES
+from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
+
+app = typer.Typer(add_completion=False)
+
+FOLDER = Path("demo")
+MOMENTS = 11  # of the strip
+IMAGES = 32
+
+
+def on_the_way(frames: np.ndarray, title: str) -> Figure:
+    """A row a digit, a column a moment; uint8 ``[moments, images, 28, 28]``."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    moments, images = frames.shape[:2]
+    axes.imshow(plots.tile(frames.swapaxes(0, 1).reshape(-1, SIDE, SIDE), moments), cmap="gray", vmin=0, vmax=255)
+    axes.set_title(f"{title}: {images} digits on their way from noise (left)")
+    axes.axis("off")
+    return figure
+
+
+@app.command(help=__doc__)
+def main(
+    schedule: ScheduleOption = "linear",
+    timesteps: TimestepsOption = 100,
+    epochs: Annotated[int, typer.Option(min=1, help="Over the images.")] = 1,
+    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 60_000,
+) -> None:
+    params = settings.load()
+    device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
+    table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
+    digits = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:images].to(device)
+    net = unet.build(unet.Architecture(**params.network.model_dump()), "cpu")
+    unet.initialise(net, rng.stream(0, "initial weights"))
+    recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
+    table = table.to(device)
+    training = Training(net, unet.denoiser(net.to(device), table, dtype), digits, table, recipe, seed=0)
+    with progress(f"train {schedule}, T = {timesteps}", epochs * len(digits), "images") as advance:
+        for step in training:
+            advance(step.images)
+    print(f"loss of the last step: {float(step.loss):.4f}")
+
+    def noise(k: int) -> torch.Tensor:
+        return rng.image_noise(0, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
+
+    net.load_state_dict(training.ema.state_dict())
+    denoiser = inference.denoiser(net, table, dtype)
+    chain = [noise(0), *(x for _, x in reverse(denoiser, table, SAMPLERS["ancestral"], timesteps, noise))]
+    frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
+
+    moments = np.linspace(0, len(frames) - 1, MOMENTS).round().astype(int)
+    canvas = on_the_way(frames[moments, :6], f"{schedule}, T = {timesteps}")
+    artifacts.write_bytes(FOLDER / "strip.png", png_of(canvas))
+    tiles = [Image.fromarray(plots.tile(frame, 8)) for frame in frames[:: max(1, len(frames) // 50)]]
+    artifacts.write_bytes(FOLDER / "denoising.gif", gif([*tiles, Image.fromarray(plots.tile(frames[-1], 8))]))
+    print(f"look at {FOLDER / 'strip.png'} and {FOLDER / 'denoising.gif'}")
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,70 @@
+"""What is left of the study, as jobs: stages that run one after another, and what they wait for."""
+
+from dataclasses import dataclass
+
+from stages.support import settings
+from stages.support.cells import Cell
+
+# costs in calls of the network, about 3,600 a second on one core; they only guess how much time is left
+START = 5e4  # processes and imports
+FEATURE = 64.0  # Inception on one image
+DISTURBANCES = 8  # len(ddpm.diagnostics.corruptions.DISTURBANCES), whose import would cost two seconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """Stages that run one after another, when other jobs are done; ``cost`` in network calls, to guess the time."""
+
+    name: str
+    targets: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
+    cost: float = START
+
+
+def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
+    """The stages of one cell from the first that is left on, in the order of dependence.
+
+    A dry run cannot look past an output that does not exist yet, so what follows a stage that is left is left as well.
+    """
+    trains = f"train@{cell}" in left
+    targets = [f"train@{cell}"] if trains else []
+    targets += [f"heldout@{cell}"] if trains or f"heldout@{cell}" in left else []
+    for sampler in samplers:
+        steps = [f"{stage}@{cell}-{sampler}" for stage in ("sample", "embed", "fid")]
+        first = 0 if trains else next((i for i, s in enumerate(steps) if s in left), 3)
+        targets += steps[first if "reference" not in left else min(first, 2) :]
+    return targets
+
+
+def plan(params: settings.Params, left: set[str]) -> list[Job]:
+    """All jobs, those with most work first, so that no core waits for a long last one."""
+    look, sets = params.reference, 1 + DISTURBANCES * len(params.validation.levels)
+    costs = {
+        "reference": FEATURE * (look.images + look.floor_images + look.test_images),
+        "classifier": 3.5 * params.classifier.epochs * 60_000,
+        "validate": FEATURE * params.validation.images * sets,
+    }
+    judges = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
+    waits = frozenset(job.name for job in judges)
+    reference = waits & {"reference"}
+    jobs = []
+    for cell in sorted(params.grid.cells(), key=lambda cell: -cell.T):
+        targets = cell_targets(cell, params.grid.sampler, left)
+        distances = tuple(name for name in targets if name.startswith("fid@")) if reference else ()
+        computing = tuple(name for name in targets if name not in distances)
+        calls: float = 3 * params.train.epochs * params.train.images * (f"train@{cell}" in targets)
+        calls += cell.T * params.sample.images * sum(name.startswith("sample@") for name in targets)
+        calls += FEATURE * params.sample.images * sum(name.startswith("embed@") for name in targets)
+        if computing:
+            jobs.append(Job(str(cell), computing, cost=START + calls))
+        if distances:
+            needs = reference | ({str(cell)} if computing else set())
+            jobs.append(Job(f"{cell} distances", distances, frozenset(needs)))
+    if waits or "validate" in left:
+        jobs.append(Job("validate", ("validate",), waits, costs["validate"]))
+    for schedule in params.grid.schedule:
+        for T in params.ideal.T:
+            name = f"ideal@{schedule}-{T}"
+            if reference or name in left:
+                jobs.append(Job(name, (name,), reference))
+    return judges + jobs

@@ -1,0 +1,41 @@
+"""Keep this study's table for the claims of others: its numbers, its parameters and its dvc.lock, in metrics/runs/NAME.
+
+The stage `claims` then judges its seeds together with those of the study that lies in metrics/ later: seeds may be run
+on several machines. Example: `dvc exp run -S 'seed="1"'`, then `python -m stages.tools.keep_run seed-1`.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis.runs import FOLDER, TABLE
+from stages.support import settings
+from stages.support.cells import METRICS
+from stages.support.cli import command_line
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help=__doc__)
+def main(name: Annotated[str, typer.Argument(help="A folder's name, for example seed-1.")]) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise StudyError(f"{name!r} is no name for a folder", where=str(FOLDER), cure="use a-z, 0-9, - and .")
+    params = settings.load()
+    rows = artifacts.read_csv(METRICS / TABLE)
+    wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
+    found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
+    if found != wanted:
+        raise StudyError("is not the table of params.yaml's grid", where=str(METRICS / TABLE), cure="run `dvc repro`")
+    sources = {TABLE: METRICS / TABLE, "params.yaml": settings.PATH, "dvc.lock": Path("dvc.lock")}
+    files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
+    for target, data in files.items():
+        artifacts.write_bytes(FOLDER / name / target, data)
+    print(f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`")
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,197 @@
+"""MLflow, all of it: the files are the truth, and `publish` brings the tracking server level with them.
+
+Idempotent: a run is found by its tags, and its points carry the run's own start time, so sending twice leaves one run
+and one copy of every point. Nothing on the way to a result waits for a server: publishing comes after the files.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis.training_log import epoch_losses
+from stages.figures import plots
+from stages.support import settings
+from stages.support.cells import FIGURES, METRICS, Cell
+from stages.support.paths import root
+
+if TYPE_CHECKING:  # imported late: mlflow takes seconds
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+EXPERIMENT = "ddpm-mnist"
+_BATCH = 1000  # points a request, MLflow's limit
+
+# MLflow's own defaults hold on to a dead server for four minutes; this fails within seconds. Users may override both.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI, or a SQLite file in the repository."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
+
+
+def study_key(params: settings.Params) -> str:
+    """Names a study by its protocol: all parameters except which cells of the grid are asked for."""
+    protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
+    return {prefix[:-1]: str(value)}
+
+
+def _md5(path: Path) -> str:
+    """The hash by which DVC knows the file."""
+    return hashlib.md5(artifacts.read_bytes(path), usedforsecurity=False).hexdigest()
+
+
+class _Publisher:
+    """One conversation with a tracking server about one study."""
+
+    def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
+        self.client, self.experiment, self.params, self.study = client, experiment, params, study_key(params)
+        found = client.search_runs([experiment], f"tags.study = '{self.study}'", max_results=5000)
+        self.runs = {(run.data.tags["cell"], run.data.tags["digest"]): run for run in found}
+
+    def _run(self, name: str, digest: str, tags: dict[str, str]) -> "Run | None":
+        """The run to fill, or None when it is complete already."""
+        run = self.runs.get((name, digest))
+        if run is None:
+            all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
+            run = self.client.create_run(self.experiment, run_name=name, tags=all_tags)
+        return None if run.data.tags.get("complete") else run
+
+    def _points(self, run: "Run", points: list[tuple[str, float, int]]) -> None:
+        from mlflow.entities import Metric
+
+        when = run.info.start_time
+        metrics = [Metric(key, value, when, step) for key, value, step in points]
+        for first in range(0, len(metrics), _BATCH):
+            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])
+
+    def _close(self, run: "Run") -> None:
+        self.client.set_tag(run.info.run_id, "complete", "true")
+        self.client.set_terminated(run.info.run_id)
+
+    def send_study(self) -> str:
+        """The study's own run: protocol, summary and figures; returns its id."""
+        # its digest is the protocol's, so one study has one such run whatever part of the grid is there
+        run = self.runs.get(("study", self.study))
+        if run is None:
+            tags = {"study": self.study, "cell": "study", "digest": self.study}
+            run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
+            protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
+            self._log_params(run, _flat(protocol))
+        results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
+        results = [path for path in results if path.exists()]
+        digest = ",".join(map(_md5, results))
+        if digest and run.data.tags.get("results_md5") != digest:
+            for path in (*results, *sorted(FIGURES.glob("*.png"))):
+                self.client.log_artifact(run.info.run_id, str(path))
+            self.client.set_tag(run.info.run_id, "results_md5", digest)
+        if run.info.status == "RUNNING":
+            self.client.set_terminated(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _log_params(self, run: "Run", values: dict[str, str]) -> None:
+        from mlflow.entities import Param
+
+        self.client.log_batch(run.info.run_id, params=[Param(key, value[:500]) for key, value in values.items()])
+
+    def send_cell(self, cell: Cell, parent: str) -> bool:
+        """One run of one cell with all its samplers; False when it was there already."""
+        files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log, "heldout_md5": cell.heldout}
+        for sampler in self.params.grid.sampler:
+            files |= {
+                f"dvc.{sampler}.samples_md5": cell.samples(sampler),
+                f"{sampler}.metrics_md5": cell.metrics(sampler),
+            }
+        if not all(path.exists() for path in files.values()):
+            return False  # not made yet: a later publish will find it
+        hashes = {name: _md5(path) for name, path in files.items()}
+        digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
+        axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
+        # beside the study's run, not below it: MLflow's list folds children away, and cells are there to be compared
+        tags = {"study_run": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
+        run = self._run(str(cell), digest, tags)
+        if run is None:
+            return False
+        groups = {name: getattr(self.params, name).model_dump() for name in ("network", "train", "sample", "compute")}
+        groups |= {"schedule": self.params.schedule_parameters(cell.schedule), "extractor": self.params.extractor}
+        self._log_params(run, _flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
+        self._points(run, self._cell_points(cell))
+        for sampler in self.params.grid.sampler:
+            picture = plots.sample_grid(artifacts.read_npy(cell.samples(sampler)), f"{cell}, {sampler}")
+            self.client.log_figure(run.info.run_id, picture, f"samples_{sampler}.png")
+        self._close(run)
+        return True
+
+    def _cell_points(self, cell: Cell) -> list[tuple[str, float, int]]:
+        log = artifacts.read_json_lines(cell.log)
+        points = [("loss", record["loss"], record["step"]) for record in log]
+        points += [("epoch_loss", loss, epoch) for epoch, loss in enumerate(epoch_losses(log), start=1)]
+        heldout = artifacts.read_json(cell.heldout)
+        points += [(f"heldout.{key}", v, 0) for key, v in heldout.items() if isinstance(v, int | float)]
+        for sampler in self.params.grid.sampler:
+            measured = artifacts.read_json(cell.metrics(sampler))
+            points += [(f"{key}.{sampler}", v, 0) for key, v in measured.items() if isinstance(v, int | float)]
+        return points
+
+
+def publish(params: settings.Params) -> tuple[int, int]:
+    """Send what MLflow lacks of the study as it stands in the files.
+
+    Returns:
+        How many cell runs were sent, and how many cells of the grid are complete.
+
+    Raises:
+        StudyError: the tracking server cannot be reached or refuses.
+    """
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    local = uri.startswith("sqlite")
+    lock = root() / ".work" / "mlflow.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock):  # two processes that create one SQLite store crash
+            client = MlflowClient(uri)
+            found = client.get_experiment_by_name(name)
+            location = (root() / "mlruns").as_uri() if local else None
+            experiment = found.experiment_id if found else client.create_experiment(name, location)
+            publisher = _Publisher(client, experiment, params)
+            parent = publisher.send_study()
+            grid, cells = params.grid, params.grid.cells()
+            sent = sum(publisher.send_cell(cell, parent) for cell in cells)
+    except (MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StudyError(f"MLflow: {reason}", where=uri, cure="later: python -m stages.tools.publish") from error
+    complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
+    return sent, complete
+
+
+def publish_or_warn(params: settings.Params) -> None:
+    """Publish after a result is safe on disk: a server's trouble is told in one line and is not the study's."""
+    try:
+        sent, complete = publish(params)
+    except StudyError as error:
+        print(f"warning: {error}", file=sys.stderr)
+    else:
+        print(f"MLflow: {sent} runs sent, {complete} cells level ({tracking_uri()})", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""Held-out losses of networks whose loss is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ddpm.core import rng
+from ddpm.diagnostics.heldout import log_snr, loss_at, simple_loss
+from ddpm.diffusion import Denoiser, Schedule
+from ddpm.errors import StudyError
+from ddpm.schedules import make_schedule
+
+SCHEDULE = make_schedule("linear", 100)
+
+
+def images(n: int) -> Tensor:
+    return torch.rand((n, 1, 28, 28), generator=rng.stream(0, "test images")) * 2 - 1
+
+
+def noise(index: int, n: int = 16) -> Tensor:
+    return torch.randn((n, 1, 28, 28), generator=rng.stream(0, "test noise", index))
+
+
+def nothing(x_t: Tensor, _: Tensor) -> Tensor:
+    """Predicts 0: its loss is the mean square of the noise, 1."""
+    return torch.zeros_like(x_t)
+
+
+def test_simple_loss_of_nothing_is_the_noises_own_square() -> None:
+    eps = noise(0, 50)
+    found = simple_loss(nothing, images(50), eps, SCHEDULE, rng.stream(0, "t"), 20)
+    assert found == pytest.approx(eps.double().square().flatten(1).mean(1).numpy())
+
+
+def test_simple_loss_visits_all_t_evenly_in_no_order() -> None:
+    seen: list[int] = []
+
+    def watch(x_t: Tensor, t: Tensor) -> Tensor:
+        seen.extend(t.tolist())
+        return torch.zeros_like(x_t)
+
+    simple_loss(watch, images(200), noise(0, 200), SCHEDULE, rng.stream(0, "t"), 64)
+    assert np.bincount(seen, minlength=101)[1:].max() <= 3
+    assert seen != sorted(seen)
+    assert np.corrcoef(seen, np.arange(200))[0, 1] ** 2 < 0.1
+
+
+def test_loss_at_a_level_is_between_its_two_nearest_steps() -> None:
+    by_t = torch.linspace(0, 1, 101)
+
+    def wrong_by_t(x_t: Tensor, t: Tensor) -> Tensor:
+        return by_t[t].sqrt().view(-1, 1, 1, 1).expand_as(x_t)
+
+    own = log_snr(SCHEDULE)
+    # on a step: that step's loss, which is 1 + t / 100 up to the noise's own mean
+    at = loss_at(wrong_by_t, images(16), SCHEDULE, own[[59, 29]], noise)
+    for found, t, index in zip(at, (60, 30), (0, 1), strict=True):
+        expected = (noise(index).double() - float(by_t[t]) ** 0.5).square().mean()
+        assert found == pytest.approx(float(expected), rel=1e-5)
+    middle = loss_at(wrong_by_t, images(16), SCHEDULE, np.array([(own[29] + own[30]) / 2]), noise)[0]
+    ends = [loss_at(wrong_by_t, images(16), SCHEDULE, own[[k]], noise)[0] for k in (29, 30)]
+    assert middle == pytest.approx(np.mean(ends), rel=1e-6)
+
+
+def test_loss_at_a_level_does_not_depend_on_the_schedule() -> None:
+    """A network that knows the noise level alone: x_0 = 0 is its guess."""
+
+    def guess(schedule: Schedule) -> Denoiser:
+        root = (1 - schedule.alpha_bar).sqrt().float()
+        return lambda x_t, t: x_t * root[t].view(-1, 1, 1, 1)
+
+    levels = np.linspace(-4, 4, 9)
+    found = [
+        loss_at(guess(schedule), images(64), schedule, levels, lambda i: noise(i, 64))
+        for schedule in (make_schedule("linear", 800), make_schedule("cosine", 800), make_schedule("sigmoid", 800))
+    ]
+    assert found[0] == pytest.approx(found[1], rel=2e-3)
+    assert found[0] == pytest.approx(found[2], rel=2e-3)
+
+
+def test_refuses_levels_that_the_schedule_never_reaches() -> None:
+    with pytest.raises(StudyError, match="covers"):
+        loss_at(nothing, images(2), SCHEDULE, np.array([-20.0, 0.0]), noise)

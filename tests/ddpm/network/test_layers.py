@@ -1,0 +1,75 @@
+"""The layers against torch's own, and how their tensors lie in memory."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ddpm.network.layers import TIME_CHANNELS, Attention, Down, Residual, Up, normalise
+
+CHANNELS = 16
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def images(side: int = 6) -> Tensor:
+    return draw(3, CHANNELS, side, side).contiguous(memory_format=torch.channels_last)
+
+
+def awake(layer: nn.Module) -> nn.Module:
+    for i, parameter in enumerate(layer.parameters()):
+        parameter.data = 0.3 * draw(*parameter.shape, seed=i + 1)
+    return layer
+
+
+def test_norm_is_group_norm_of_one_group() -> None:
+    x = 5 * images() + 2
+    torch.testing.assert_close(normalise(x), F.group_norm(x, 1))
+
+
+def test_up_is_a_transposed_convolution() -> None:
+    up = awake(Up(CHANNELS, 5))
+    weight = up.get_parameter("conv.weight").view(2, 2, 5, CHANNELS).permute(3, 2, 0, 1)  # [in, out, 2, 2]
+    torch.testing.assert_close(up(images()), F.conv_transpose2d(images(), weight, stride=2))
+
+
+@pytest.mark.parametrize(("norm", "dilation"), [(False, 1), (True, 1), (True, 2)])
+def test_residual_is_its_formula(norm: bool, dilation: int) -> None:
+    block = awake(Residual(CHANNELS, (3, 1), norm=norm, dilation=dilation))
+    x, embedding = images(), draw(3, TIME_CHANNELS, seed=9)
+    time = F.linear(embedding, block.get_parameter("time.weight"), block.get_parameter("time.bias"))[:, :, None, None]
+    first, second = (block.get_parameter(f"conv_{i}.weight") for i in (1, 2))
+    if norm:
+        h = F.group_norm(F.conv2d(x, first, padding=dilation, dilation=dilation), 1) + time
+    else:
+        h = F.conv2d(F.silu(x + time[:, :CHANNELS]), first, padding=1) + time[:, CHANNELS:]
+    torch.testing.assert_close(block(x, embedding), x + F.conv2d(F.silu(h), second))
+
+
+def test_attention_is_its_formula() -> None:
+    attention = awake(Attention(2 * 16))
+    x = draw(2, 32, 3, 4)
+    weights = {
+        name: parameter.flatten(1) if parameter.dim() > 1 else parameter
+        for name, parameter in attention.named_parameters()
+    }
+    for image, found in zip(x, attention(x), strict=True):
+        tokens = F.group_norm(image[None], 1)[0].flatten(1).T  # [positions, channels]
+        q, k, v = F.linear(tokens, weights["qkv.weight"], weights["qkv.bias"]).split(32, 1)
+        heads = [
+            torch.softmax(q[:, h] @ k[:, h].T / 4, 1) @ v[:, h] for h in (slice(0, 16), slice(16, 32))
+        ]  # a head of 16 channels
+        out = F.linear(torch.cat(heads, 1), weights["out.weight"], weights["out.bias"])
+        torch.testing.assert_close(found, image + out.T.view(image.shape))
+
+
+@pytest.mark.parametrize("how", ["strided", "maxpool"])
+def test_down_halves_the_side(how: str) -> None:
+    assert awake(Down(CHANNELS, 7, how))(images()).shape == (3, 7, 3, 3)
+
+
+@pytest.mark.parametrize("layer", [Up(CHANNELS, 5), Down(CHANNELS, 5, "strided"), Down(CHANNELS, 5, "maxpool")])
+def test_channels_stay_last_in_memory(layer: nn.Module) -> None:
+    assert layer(images()).is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,190 @@
+"""The U-Net: shapes, what it starts as, what it must depend on, and that it draws nothing by itself."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from ddpm.core import rng
+from ddpm.diffusion import noise_from_velocity
+from ddpm.errors import StudyError
+from ddpm.network import unet
+from ddpm.network.unet import Architecture, UNet, denoiser, fourier_features, time_features
+from ddpm.schedules import make_schedule
+
+SMALL = Architecture(
+    patch=2,
+    channels=(16, 32),
+    blocks=1,
+    middle_blocks=1,
+    attention=False,
+    stem_kernel=1,
+    kernels=(3, 1),
+    downsample="strided",
+    output="velocity",
+    octaves=(2, 4),
+)
+FULL = Architecture(
+    patch=1,
+    channels=(8, 16, 32),
+    blocks=2,
+    middle_blocks=2,
+    attention=True,
+    stem_kernel=3,
+    kernels=(3, 3),
+    downsample="maxpool",
+    output="noise",
+    octaves=(),
+)
+SCHEDULE = make_schedule("linear", 50)
+
+
+def build(architecture: Architecture, seed: int = 0) -> UNet:
+    net = unet.build(architecture, "cpu")
+    unet.initialise(net, rng.stream(seed, "test"))
+    return net
+
+
+def awake(architecture: Architecture) -> UNet:
+    """With the layers that start at zero filled, so that every path carries a signal."""
+    net = build(architecture)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in net.parameters():
+        if not bool(parameter.any()):
+            torch.nn.init.normal_(parameter, std=0.1, generator=generator)
+    return net
+
+
+def inputs(n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(n, 1, 28, 28, generator=torch.Generator().manual_seed(2)), torch.arange(1, n + 1)
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_new_network_puts_out_zero(architecture: Architecture) -> None:
+    x, t = inputs()
+    out = build(architecture)(x, t)
+    assert out.shape == x.shape
+    assert not bool(out.any())
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_every_parameter_matters(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, t = inputs()
+    net(x, t).square().mean().backward()
+    silent = [name for name, p in net.named_parameters() if p.grad is None or not bool(p.grad.any())]
+    # a shift common to all keys cancels in the softmax, so only the key part of that bias can be silent
+    assert silent == []
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_images_do_not_mix(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, t = inputs()
+    together = net(x, t)
+    for i in range(len(x)):
+        torch.testing.assert_close(together[i : i + 1], net(x[i : i + 1], t[i : i + 1]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_sees_the_whole_image_and_the_time(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, t = inputs(1)
+    x.requires_grad_(True)
+    net(x, t)[0, 0, 14, 14].backward()
+    assert x.grad is not None
+    assert bool((x.grad != 0).all())
+    assert not torch.equal(net(x, t), net(x, t + 7))
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_one_t_for_all_images(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, _ = inputs()
+    torch.testing.assert_close(net(x, torch.tensor([7])), net(x, torch.full((len(x),), 7)), rtol=1e-4, atol=1e-5)
+
+
+def test_building_draws_no_random_number() -> None:
+    before = torch.get_rng_state()
+    build(SMALL)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_initial_weights_follow_the_seed() -> None:
+    one, same, other = (build(SMALL, seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_time_features_are_sines_and_cosines() -> None:
+    found = time_features(torch.tensor([0, 5]), 8)
+    assert found[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    frequency = 10_000 ** -(torch.arange(4) / 3)
+    torch.testing.assert_close(found[1], torch.cat([(5 * frequency).sin(), (5 * frequency).cos()]))
+
+
+def test_fourier_features_magnify() -> None:
+    x = torch.tensor([-1.0, 0.0, 0.001]).view(3, 1)
+    found = fourier_features(x, (0, 6))
+    assert found.shape == (3, 5)
+    expected = [x, *(wave(k * math.pi * x) for wave in (torch.sin, torch.cos) for k in (1, 64))]
+    torch.testing.assert_close(found, torch.cat(expected, 1))
+    assert torch.equal(fourier_features(x, ()), x)
+    assert float(found[2, 2]) > 100 * float(x[2])
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_denoiser_in_bfloat16_is_close_to_float32(architecture: Architecture) -> None:
+    net = awake(architecture)
+    x, t = inputs()
+    with torch.no_grad():
+        exact = denoiser(net, SCHEDULE, torch.float32)(x, t)
+        coarse = denoiser(net, SCHEDULE, torch.bfloat16)(x, t)
+    assert exact.dtype == coarse.dtype == torch.float32
+    assert 0 < float((exact - coarse).abs().max()) < 0.05 * float(exact.abs().max())
+
+
+def test_denoiser_reads_the_noise_off_the_output() -> None:
+    x, t = inputs()
+    noise, velocity = awake(FULL), awake(SMALL)
+    assert torch.equal(denoiser(noise, SCHEDULE, torch.float32)(x, t), noise(x, t))
+    found = denoiser(velocity, SCHEDULE, torch.float32)(x, t)
+    assert torch.equal(found, noise_from_velocity(velocity, SCHEDULE)(x, t))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"patch": 3}, "do not divide"),
+        ({"channels": (8, 8, 8, 8)}, "do not divide"),
+        ({"channels": ()}, "do not divide"),
+        ({"channels": (8, 24), "attention": True}, "multiple of 16"),
+        ({"stem_kernel": 2}, "must be odd"),
+        ({"kernels": (3, 4)}, "must be odd"),
+        ({"kernels": (3,)}, "two a block"),
+    ],
+)
+def test_refuses(change: dict[str, object], says: str) -> None:
+    with pytest.raises(StudyError, match=says):
+        dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("architecture", [SMALL, FULL])
+def test_every_convolution_finds_channels_last(architecture: Architecture) -> None:
+    """Where one does not, torch converts, and the network is half as fast without a word."""
+    net = awake(architecture)
+    found: dict[str, bool] = {}
+
+    def last(x: torch.Tensor) -> bool:
+        return x.is_contiguous(memory_format=torch.channels_last)
+
+    def watch(name: str, module: torch.nn.Module) -> None:
+        module.register_forward_hook(lambda _, x, y: found.update({name: last(x[0]) and last(y)}))
+
+    for name, module in net.named_modules():
+        if isinstance(module, torch.nn.Conv2d) and name != "stem":  # one channel is last and first
+            watch(name, module)
+    net(*inputs())
+    assert [name for name, ok in found.items() if not ok] == []
+    assert len(found) >= 10

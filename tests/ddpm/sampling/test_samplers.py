@@ -1,0 +1,225 @@
+"""Samplers: parity with diffusers step by step, and an ideal denoiser whose samples have known moments."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ddpm.core import rng
+from ddpm.diffusion import Schedule, posterior
+from ddpm.errors import StudyError
+from ddpm.sampling.samplers import SAMPLERS, get_sampler, reverse, step_coefficients, timesteps
+from ddpm.schedules import make_schedule
+
+
+def noise(count: int, *shape: int) -> Callable[[int], Tensor]:
+    return lambda k: rng.image_noise(0, "test", k, first=0, count=count, shape=shape)
+
+
+def last(steps: Iterator[tuple[int, Tensor]]) -> Tensor:
+    *_, (t, x) = list(steps)
+    assert t == 0
+    return x
+
+
+@given(T=st.integers(1, 3000), data=st.data())
+def test_timesteps_descend_from_T(T: int, data: st.DataObject) -> None:
+    steps = data.draw(st.integers(1, T))
+    found = timesteps(T, steps)
+    assert found[0] == T
+    assert len(set(found)) == steps
+    assert found == sorted(found, reverse=True)
+    assert found[-1] >= 1
+    gaps = {a - b for a, b in zip(found, [*found[1:], 0], strict=True)}
+    assert max(gaps) - min(gaps) <= 1
+
+
+def test_all_steps_are_all_t() -> None:
+    assert timesteps(50, 50) == list(range(50, 0, -1))
+
+
+@pytest.mark.parametrize("steps", [0, 51, -1])
+def test_too_many_steps(steps: int) -> None:
+    with pytest.raises(StudyError, match="from T = 50"):
+        timesteps(50, steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("euler", "choose one of ancestral, clipped, ddim"),
+        ("cliped", "did you mean clipped"),
+        ("clipped-x", "no sampler 'clipped-x'"),
+        ("ddim-51", "cannot take 51 sampling steps from T = 50"),
+        ("ddim-0", "cannot take 0"),
+    ],
+)
+def test_unknown_sampler(name: str, says: str) -> None:
+    with pytest.raises(StudyError, match=says):
+        get_sampler(name, 50)
+
+
+def test_sampler_by_name() -> None:
+    assert get_sampler("clipped", 50) == (SAMPLERS["clipped"], 50)
+    assert get_sampler("ddim-10", 50) == (SAMPLERS["ddim"], 10)
+
+
+@pytest.mark.parametrize("t", [1, 2, 25, 50])
+@pytest.mark.parametrize("name", ["ancestral", "clipped"])
+def test_full_chain_step_is_the_posterior(name: str, t: int) -> None:
+    # with the true x_0 and eps, both forms of the mean are eq. (7) of Ho et al. 2020
+    schedule = make_schedule("cosine", 50)
+    generator = torch.Generator().manual_seed(t)
+    x_0, eps = torch.rand(6, 3, generator=generator).double() * 2 - 1, torch.randn(6, 3, generator=generator).double()
+    bar = schedule.alpha_bar[t]
+    x_t = bar.sqrt() * x_0 + (1 - bar).sqrt() * eps
+    mean, variance = posterior(x_0, x_t, torch.full((6,), t), schedule)
+    step = step_coefficients(schedule, SAMPLERS[name], t, t - 1)
+    torch.testing.assert_close(step.c_t * x_t + step.c_hat * (x_0 if SAMPLERS[name].clip else eps), mean)
+    assert step.sigma**2 == pytest.approx(float(variance[0]), abs=1e-15)
+
+
+def sine_network(x: Tensor, t: Tensor) -> Tensor:
+    """A deterministic stand-in for a network: bounded, and different at every t."""
+    return torch.sin(3 * x + t.view(-1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "sigmoid"])
+@pytest.mark.parametrize("clip", [False, True])
+def test_step_parity_with_diffusers_ddpm(schedule: str, clip: bool) -> None:
+    from diffusers import DDPMScheduler
+
+    T, shape = 50, (1, 28, 28)
+    ours = make_schedule(schedule, T)
+    theirs = DDPMScheduler(T, trained_betas=ours.beta[1:].numpy(), variance_type="fixed_small", clip_sample=clip)
+    theirs.alphas, theirs.betas, theirs.alphas_cumprod = (v[1:] for v in (ours.alpha, ours.beta, ours.alpha_bar))
+    sampler = SAMPLERS["clipped" if clip else "ancestral"]
+    draw = noise(4, *shape)
+    x = draw(0)
+    for k, (t, (_, mine)) in enumerate(
+        zip(range(T, 0, -1), reverse(sine_network, ours, sampler, T, draw), strict=True), 1
+    ):
+        eps = sine_network(x, torch.full((4,), t))
+        mean = theirs.step(eps, t - 1, x, generator=torch.Generator().manual_seed(0)).prev_sample
+        if t > 1:  # take their noise out and ours in
+            sigma = theirs._get_variance(t - 1) ** 0.5
+            theirs_noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+            mean = mean - sigma * theirs_noise + sigma * draw(k)
+        scale = float(mean.abs().max())
+        torch.testing.assert_close(mine, mean.float(), rtol=1e-4, atol=2e-5 * max(scale, 1))
+        x = mine
+
+
+@pytest.mark.parametrize("steps", [50, 10])
+def test_step_parity_with_diffusers_ddim(steps: int) -> None:
+    from diffusers import DDIMScheduler
+
+    T = 50
+    ours = make_schedule("linear", T)
+    theirs = DDIMScheduler(T, trained_betas=ours.beta[1:].numpy(), clip_sample=True, timestep_spacing="trailing")
+    theirs.alphas_cumprod = ours.alpha_bar[1:]
+    theirs.set_timesteps(steps)
+    draw = noise(4, 1, 28, 28)
+    x = draw(0)
+    visited = timesteps(T, steps)
+    assert [t - 1 for t in visited] == theirs.timesteps.tolist()
+    chain = reverse(sine_network, ours, SAMPLERS["ddim"], steps, draw)
+    for t, (_, mine) in zip(visited, chain, strict=True):
+        eps = sine_network(x, torch.full((4,), t))
+        x = theirs.step(eps, t - 1, x, eta=0.0, use_clipped_model_output=True).prev_sample.float()
+        torch.testing.assert_close(mine, x, rtol=1e-4, atol=1e-5)
+
+
+MEAN, STD = 0.4, 0.5
+
+
+def ideal(schedule: Schedule) -> Callable[[Tensor, Tensor], Tensor]:
+    """E[eps | x_t] for data N(MEAN, STD^2): the network that training aims at, in closed form."""
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        bar = schedule.alpha_bar[t].float().view(-1, 1)
+        return (1 - bar).sqrt() * (x - bar.sqrt() * MEAN) / (bar * STD**2 + 1 - bar)
+
+    return denoise
+
+
+def predicted_moments(schedule: Schedule, name: str, steps: int) -> tuple[float, float]:
+    """Mean and variance of x_0 by propagating a Gaussian through the linear chain, in float64."""
+    mean, variance = 0.0, 1.0
+    sequence = timesteps(schedule.T, steps)
+    for t, s in zip(sequence, [*sequence[1:], 0], strict=True):
+        step = step_coefficients(schedule, SAMPLERS[name], t, s)
+        bar = float(schedule.alpha_bar[t])
+        slope = math.sqrt(1 - bar) / (bar * STD**2 + 1 - bar)
+        gain, shift = step.c_t + step.c_hat * slope, -step.c_hat * slope * math.sqrt(bar) * MEAN
+        mean, variance = gain * mean + shift, gain**2 * variance + step.sigma**2
+    return mean, variance
+
+
+@pytest.mark.parametrize("schedule_name", ["linear", "cosine", "sigmoid", "linear-ho"])
+@pytest.mark.parametrize("steps", [200, 40])
+def test_ideal_denoiser_gives_the_known_moments(schedule_name: str, steps: int) -> None:
+    schedule = make_schedule(schedule_name, 200)
+    n = 40_000
+    draw = noise(n, 1)
+    x_0 = last(reverse(ideal(schedule), schedule, SAMPLERS["ancestral"], steps, draw)).double()
+    mean, variance = predicted_moments(schedule, "ancestral", steps)
+    assert float(x_0.mean()) == pytest.approx(mean, abs=5 * math.sqrt(variance / n) + 1e-4)
+    assert float(x_0.var()) == pytest.approx(variance, rel=5 * math.sqrt(2 / n) + 1e-3)
+
+
+def test_many_steps_reach_the_data() -> None:
+    # with Ho's schedule, which ends in noise, the chain's limit is the data's own law
+    mean, variance = predicted_moments(make_schedule("linear-ho", 1000), "ancestral", 1000)
+    assert mean == pytest.approx(MEAN, abs=0.01)
+    assert variance == pytest.approx(STD**2, rel=0.02)
+
+
+def test_respacing_a_chain_changes_only_where_it_stops() -> None:
+    schedule = make_schedule("linear", 100)
+    visited = [t for t, _ in reverse(sine_network, schedule, SAMPLERS["clipped"], 20, noise(2, 1, 28, 28))]
+    assert visited == [*timesteps(100, 20)[1:], 0]
+
+
+def test_clipped_x_0_stays_in_range() -> None:
+    loud = lambda x, t: 50 * torch.ones_like(x)  # noqa: E731
+    schedule = make_schedule("linear", 50)
+    x = last(reverse(loud, schedule, SAMPLERS["clipped"], 50, noise(2, 1, 28, 28)))
+    assert float(x.abs().max()) <= 1
+    assert float(last(reverse(loud, schedule, SAMPLERS["ancestral"], 50, noise(2, 1, 28, 28))).abs().max()) > 1
+
+
+def test_cosine_without_clip_multiplies_the_error_by_a_hundred() -> None:
+    # the leading hypothesis of the study, in one step
+    schedule = make_schedule("cosine", 50)
+    step = step_coefficients(schedule, SAMPLERS["ancestral"], 50, 49)
+    assert step.c_t == pytest.approx(100, rel=1e-3)
+    assert -step.c_hat == pytest.approx(100, rel=1e-3)
+
+
+def test_no_step_begins_where_nothing_is_left() -> None:
+    schedule = make_schedule("linear", 50, zero_terminal_snr=True)
+    with pytest.raises(StudyError, match="alpha_bar is 0 at t = 50"):
+        step_coefficients(schedule, SAMPLERS["clipped"], 50, 49)
+    called: list[int] = []
+
+    def spy(x: Tensor, t: Tensor) -> Tensor:
+        called.append(int(t[0]))
+        return sine_network(x, t)
+
+    x_0 = last(reverse(spy, schedule, SAMPLERS["ancestral"], 50, noise(2, 1, 28, 28)))
+    assert called == list(range(49, 0, -1))
+    assert bool(torch.isfinite(x_0).all())
+
+
+@pytest.mark.parametrize("stop", [1, 7, 19])
+def test_going_on_from_a_step_is_the_same_chain(stop: int) -> None:
+    schedule, draw = make_schedule("linear", 50), noise(2, 1, 28, 28)
+    whole = list(reverse(sine_network, schedule, SAMPLERS["ancestral"], 20, draw))
+    rest = list(reverse(sine_network, schedule, SAMPLERS["ancestral"], 20, draw, (stop, whole[stop - 1][1])))
+    assert [s for s, _ in rest] == [s for s, _ in whole[stop:]]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(rest, whole[stop:], strict=True))

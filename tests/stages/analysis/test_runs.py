@@ -1,0 +1,110 @@
+"""Runs with other seeds join the claims when they are the same study, and are left out, with a word, when not."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis.runs import differences, other_seeds
+from stages.support import settings
+from stages.tools import keep_run
+from tests.conftest import edit_params
+from tests.stage_runs import run
+
+
+def table(seed: int) -> None:
+    """metrics/fid_of_T.csv of the grid with one seed."""
+    grid = {"schedule": ["linear", "cosine"], "T": [20, 30], "seed": [seed], "sampler": ["ancestral"]}
+    edit_params(Path.cwd(), grid=grid)
+    rows: list[dict[str, Any]] = [
+        {"schedule": s, "T": T, "seed": seed, "sampler": "ancestral", "fid": 1.0 + seed}
+        for s in grid["schedule"]  # type: ignore[attr-defined]
+        for T in grid["T"]  # type: ignore[attr-defined]
+    ]
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
+    artifacts.write_bytes(Path("dvc.lock"), b"x")
+
+
+def keep(name: str) -> None:
+    run(keep_run, name)
+
+
+def test_a_kept_run_joins_the_study(tiny_study: Path) -> None:
+    table(1)
+    keep("seed-1")
+    table(0)
+    assert {row["seed"] for row in other_seeds(settings.load())} == {1}
+    assert len(other_seeds(settings.load())) == 4
+    assert {path.name for path in Path("metrics/runs/seed-1").iterdir()} == {"fid_of_T.csv", "params.yaml", "dvc.lock"}
+
+
+def test_no_seed_counts_twice(tiny_study: Path) -> None:
+    table(1)
+    keep("a")
+    keep("b")
+    assert other_seeds(settings.load()) == []  # it is the study's own seed
+    table(0)
+    assert len(other_seeds(settings.load())) == 4
+
+
+def test_our_own_cells_alone(tiny_study: Path) -> None:
+    table(1)
+    keep("seed-1")
+    table(0)
+    edit_params(tiny_study, grid={"schedule": ["cosine"]})
+    assert {(row["schedule"], row["seed"]) for row in other_seeds(settings.load())} == {("cosine", 1)}
+
+
+def test_a_run_that_lacks_cells_is_left_out(tiny_study: Path) -> None:
+    table(1)
+    keep("seed-1")
+    table(0)
+    edit_params(tiny_study, grid={"T": [20, 30, 40]})
+    said: list[str] = []
+    assert other_seeds(settings.load(), said.append) == []
+    assert said == ["seed 1 of metrics/runs/seed-1 is no part of the claims, it has 4 of 6 cells"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"train": {"epochs": 7}}, ["train"]),
+        ({"sample": {"images": 9}}, ["sample"]),
+        ({"data": {"name": "fashion-mnist"}}, ["data.name"]),
+        ({"schedules": {"cosine": {"s": 0.5}}}, ["schedules.cosine"]),
+        ({"schedules": {"sigmoid": {"beta_max": 0.5}}}, []),  # no schedule of the grid
+        ({"diff": {"log_ratio": 0.5}, "data": {"directory": "x"}}, []),
+    ],
+)
+def test_another_study_is_left_out(tiny_study: Path, change: dict[str, dict[str, object]], says: list[str]) -> None:
+    table(1)
+    keep("seed-1")
+    theirs = settings.load()
+    table(0)
+    edit_params(tiny_study, **change)
+    assert differences(settings.load(), theirs) == says
+    said: list[str] = []
+    assert bool(other_seeds(settings.load(), said.append)) == (not says)
+    assert said == [f"metrics/runs/seed-1 is no part of the claims, it differs in {name}" for name in says]
+
+
+def test_a_table_of_another_grid_is_not_kept(tiny_study: Path) -> None:
+    table(1)
+    edit_params(tiny_study, grid={"T": [20]})
+    with pytest.raises(StudyError, match=r"is not the table of params\.yaml's grid"):
+        keep("x")
+    with pytest.raises(StudyError, match="no name for a folder"):
+        keep("../x")
+    assert not Path("evidence").exists()
+
+
+def test_no_evidence_is_no_error(tiny_study: Path) -> None:
+    shutil.rmtree("metrics/runs", ignore_errors=True)
+    assert other_seeds(settings.load()) == []
+    assert yaml.safe_load(Path("params.yaml").read_text())
+    assert CliRunner().invoke(keep_run.app, ["--help"]).exit_code == 0

@@ -1,0 +1,184 @@
+"""Every claim's verdict in both directions, on cells whose truth was planted."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ddpm.errors import StudyError
+from ddpm.schedules import make_schedule
+from stages.analysis.claims_on_schedules import straightness, sup_distance
+from stages.analysis.tables import Tables
+from stages.analysis.verdicts import CLAIMS, judge, judge_twice
+from tests.conftest import ROOT
+
+RULES = yaml.safe_load((ROOT / "conf/claims.yaml").read_text())["claims"]
+ALL_T = (50, 100, 200, 400, 800)
+Law = Callable[[str, int, str], float]  # schedule, T, sampler -> mean of a logarithm
+
+
+def flat(*_: object) -> float:
+    return 0.0
+
+
+def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 5, noise: float = 0.005) -> Tables:
+    """Cells whose log FID and losses follow given laws, with a little noise from the seed."""
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        for schedule in ("linear", "cosine", "sigmoid"):
+            for T in ALL_T:
+                loss_noise = noise * rng.normal(size=2)
+                for sampler in ("ancestral", "clipped"):
+                    axes = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
+                    values = {
+                        "fid": math.exp(fid(schedule, T, sampler) + noise * rng.normal()),
+                        "digits_distance": math.exp(fid(schedule, T, sampler) + noise * rng.normal()),
+                        "loss_simple": math.exp(loss(schedule, T, sampler) + loss_noise[0]),
+                        "loss_common": math.exp(common(schedule, T, sampler) + loss_noise[1]),
+                    }
+                    rows.append(axes | values)
+    bars = {
+        name: {T: make_schedule(name, T).alpha_bar.numpy() for T in ALL_T} for name in ("linear", "cosine", "sigmoid")
+    }
+    return Tables(rows, bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
+
+
+def only(schedule: str, size: float) -> Law:
+    return lambda name, *_: size if name == schedule else 0.0
+
+
+def octave(T: int) -> float:
+    return math.log2(T / ALL_T[0])
+
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("loss-flat-in-T", {"loss": flat}, "supported"),
+    ("loss-flat-in-T", {"loss": lambda name, T, _: 0.1 * octave(T) * (name == "cosine")}, "refuted"),
+    ("sigmoid-loss", {"loss": only("sigmoid", 0.1)}, "supported"),
+    ("sigmoid-loss", {"loss": only("sigmoid", -0.1)}, "refuted"),
+    ("sigmoid-loss", {"loss": only("sigmoid", 1.0)}, "refuted"),  # worse, but not slightly
+    ("loss-not-quality", {"loss": only("sigmoid", 1), "fid": only("cosine", 1)}, "supported"),
+    (
+        "loss-not-quality",
+        {
+            "loss": lambda name, T, _: octave(T) + 9 * (name == "cosine"),
+            "fid": lambda name, T, _: octave(T) + 9 * (name == "cosine"),
+        },
+        "refuted",
+    ),
+    ("cosine-worse", {"fid": only("cosine", 0.2)}, "supported"),
+    ("cosine-worse", {"fid": only("sigmoid", 0.2)}, "refuted"),
+    ("cosine-why", {"fid": lambda name, T, _: (1 - 0.2 * octave(T)) * (name == "cosine")}, "supported"),
+    ("cosine-why", {"fid": lambda name, _, sampler: 1.0 * (name == "cosine" and sampler == "ancestral")}, "refuted"),
+    ("T-small-effect", {"fid": lambda _, T, __: 0.02 * octave(T)}, "supported"),
+    ("T-small-effect", {"fid": lambda name, T, _: -0.2 * octave(T) * (name == "linear")}, "refuted"),
+    # every seed finds the same T here, so that only their number counts
+    (
+        "good-schedule-fewer-steps",
+        {"fid": lambda name, T, _: -0.3 * octave(T) * (name == "cosine"), "seeds": 12},
+        "supported",
+    ),
+    (
+        "good-schedule-fewer-steps",
+        {"fid": lambda name, T, _: -0.3 * octave(T) * (name != "cosine"), "seeds": 12},
+        "refuted",
+    ),
+    ("good-schedule-fewer-steps", {"fid": flat, "seeds": 12}, "undecided"),
+]
+
+
+def verdicts(tables: Tables) -> dict[str, str]:
+    return {judgement.claim: judgement.verdict for judgement in judge(tables, RULES)}
+
+
+@pytest.mark.parametrize(("claim", "laws", "expected"), CASES)
+def test_verdict_on_planted_cells(claim: str, laws: dict[str, Any], expected: str) -> None:
+    assert verdicts(planted(**laws))[claim] == expected
+
+
+@pytest.mark.parametrize("claim", sorted({case[0] for case in CASES}))
+def test_with_one_seed_a_claim_about_training_is_undecided(claim: str) -> None:
+    for name, laws, _ in CASES:
+        if name == claim:
+            assert verdicts(planted(**(laws | {"seeds": 1})))[claim] == "undecided"
+
+
+def test_noise_without_effect_is_undecided() -> None:
+    found = verdicts(planted(noise=0.3))
+    assert found["cosine-worse"] == "undecided"
+    assert found["good-schedule-fewer-steps"] == "undecided"
+
+
+def test_every_claim_of_the_file_has_its_function_and_the_other_way_round() -> None:
+    assert list(RULES) == list(CLAIMS)
+    assert len(RULES) == 11
+    assert all(judgement.plain and judgement.says for judgement in judge(planted(), RULES))
+
+
+def test_schedules_of_the_report() -> None:
+    found = {judgement.claim: judgement for judgement in judge(planted(), RULES)}
+    # SCIENCE of the report's own definitions: linear keeps 8.1 % of the amplitude at T = 800, sigmoid likewise
+    assert found["gaussian-end"].verdict == "refuted"
+    assert found["gaussian-end"].finding is not None
+    assert found["gaussian-end"].finding.details["linear, T = 800"] == pytest.approx(0.0810, abs=5e-5)
+    assert found["same-shape"].verdict == "refuted"  # 0.0225 between T = 50 and 800
+    assert found["linear-abar"].verdict == "supported"
+    # cos^2 over a quarter turn: R^2 = 96 / pi^4
+    assert straightness(np.cos(np.linspace(0, np.pi / 2, 10_001)) ** 2) == pytest.approx(96 / np.pi**4, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("claim", "rule"),
+    [
+        ("gaussian-end", {"sqrt_alpha_bar_T": 0.1}),
+        ("same-shape", {"sup_distance": 0.03}),
+        ("linear-abar", {"r_squared": 0.999}),
+    ],
+)
+def test_thresholds_turn_arithmetic_round(claim: str, rule: dict[str, float]) -> None:
+    before = verdicts(planted())[claim]
+    changed = {claim: {"says": "x"} | rule}
+    after = judge(planted(), changed)[0].verdict
+    assert {before, after} == {"supported", "refuted"}
+
+
+def test_few_samples_rank_or_do_not() -> None:
+    tables = planted()
+    many = Tables(tables.rows, tables.alpha_bar, np.full(999, 0.9), "fid", "ancestral", 0.95)
+    few = Tables(tables.rows, tables.alpha_bar, np.full(999, 0.4), "fid", "ancestral", 0.95)
+    assert (verdicts(many)["n32-enough"], verdicts(few)["n32-enough"]) == ("supported", "refuted")
+
+
+def test_what_the_grid_lacks_is_undecided_and_said() -> None:
+    tables = planted(fid=only("cosine", 0.2))
+    rows = [row for row in tables.rows if row["schedule"] != "sigmoid"]
+    part = Tables(rows, {"cosine": tables.alpha_bar["cosine"]}, tables.tau_at_32, "fid", "ancestral", 0.95)
+    found = {judgement.claim: judgement for judgement in judge(part, RULES)}
+    assert found["cosine-worse"].verdict == "undecided"
+    assert "no sigmoid-50-0" in found["cosine-worse"].plain
+    assert found["gaussian-end"].plain == "the grid has no linear"
+
+
+def test_second_opinion_speaks_where_quality_matters_alone() -> None:
+    tables = planted(fid=only("cosine", 0.2))
+    for row in tables.rows:
+        row["digits_distance"] = 1.0 / row["fid"]  # type: ignore[index]
+    found = {judgement.claim: judgement for judgement in judge_twice(tables, "digits_distance", RULES)}
+    assert (found["cosine-worse"].verdict, found["cosine-worse"].second_opinion) == ("supported", "refuted")
+    assert found["sigmoid-loss"].second_opinion is None
+
+
+def test_refuses_unknown_claims_and_missing_thresholds() -> None:
+    with pytest.raises(StudyError, match="no claim 'moon'"):
+        judge(planted(), {"moon": {"says": "x"}})
+    with pytest.raises(StudyError, match="gaussian-end needs 'sqrt_alpha_bar_T'"):
+        judge(planted(), {"gaussian-end": {"says": "x", "limit": 1}})
+
+
+def test_sup_distance_of_lines() -> None:
+    assert sup_distance(np.linspace(1, 0, 3), np.linspace(1, 0, 9)) == pytest.approx(0, abs=1e-15)
+    assert sup_distance(np.array([1.0, 0.0]), np.array([1.0, 0.9, 0.0])) == pytest.approx(0.4)

@@ -1,0 +1,93 @@
+"""Figures show what they are given: the right lines, the right labels, nothing dropped."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from stages.figures import plots
+
+SCHEDULES, ALL_T, SAMPLERS = ("linear", "cosine"), (50, 100), ("ancestral", "clipped")
+ROWS = [
+    {"schedule": s, "T": T, "seed": seed, "sampler": m, "fid": 2.0 + i, "fid_floor": 0.5, "loss": 0.05 + 0.001 * i}
+    for i, (s, T, seed, m) in enumerate(
+        (s, T, seed, m) for s in SCHEDULES for T in ALL_T for seed in (0, 1) for m in SAMPLERS
+    )
+]
+DIGITS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+
+
+def png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
+    axes = plots.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
+    labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
+    assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"floor: real images (0.50)"}
+    # mean over the two seeds of (linear, T = 50 and 100, ancestral)
+    np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_ydata(), float), [3.0, 7.0])
+    np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_xdata(), float), ALL_T)
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["50", "100"]
+
+
+def test_caption_is_on_the_figure() -> None:
+    foot = "extractor x, n = 5"
+    for figure in (plots.distance_of_T(ROWS, "fid", "fid_floor", foot), plots.loss_against_fid(ROWS, foot)):
+        assert figure.get_supxlabel() == foot
+
+
+def test_alpha_bar_curves_run_from_one() -> None:
+    tables = {"linear": {T: np.linspace(1, 0, T + 1) for T in ALL_T}}
+    axes = plots.alpha_bar_curves(tables).axes[0]
+    for line in axes.lines:
+        x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        assert (x[0], x[-1], y[0]) == (0, 1, 1)
+
+
+def test_loss_curves_hold_every_cell() -> None:
+    rows = [
+        {"schedule": s, "T": T, "seed": seed, "epoch": e, "loss": 0.1 / e}
+        for s in SCHEDULES for T in ALL_T for seed in (0, 1) for e in (1, 2, 3)
+    ]  # fmt: skip
+    panels = plots.loss_curves(rows).axes
+    assert [axes.get_title() for axes in panels] == list(SCHEDULES)
+    assert all(len(axes.lines) == 4 for axes in panels)
+
+
+def test_tile_places_images_in_reading_order() -> None:
+    canvas = plots.tile(DIGITS[:6], 3)
+    assert canvas.shape == (57, 86)
+    assert np.array_equal(canvas[29:57, 29:57], DIGITS[4])
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 32, 40])
+def test_any_number_of_samples_can_be_shown(n: int) -> None:
+    assert len(png(plots.sample_grid(DIGITS[:n], "x"))) > 1000
+
+
+def test_all_samples_names_cells_and_fids() -> None:
+    cells = {(s, T): (DIGITS, 1.5) for s in SCHEDULES for T in ALL_T}
+    figure = plots.all_samples(cells, "clipped", "extractor x")
+    assert {axes.get_title() for axes in figure.axes} == {f"{s}, T = {T}: FID 1.50" for s, T in cells}
+    assert "clipped" in str(figure.get_suptitle())
+
+
+def test_loss_against_fid_marks_every_cell() -> None:
+    panels = plots.loss_against_fid(ROWS, "x").axes
+    assert [len(p.texts) for p in panels] == [8, 8]
+
+
+def test_forward_process_shows_images_over_histograms() -> None:
+    strip = [(t, np.random.default_rng(t).normal(size=(4, 28, 28)).astype(np.float32)) for t in (0, 50, 100)]
+    figure = plots.forward_process({"linear": strip, "cosine": strip}, 100)
+    assert len(figure.axes) == 12
+    assert "T = 100" in str(figure.get_suptitle())
+
+
+def test_same_rows_same_bytes() -> None:
+    first, again = (plots.distance_of_T(ROWS, "fid", "fid_floor", "x") for _ in range(2))
+    assert png(first) == png(again)

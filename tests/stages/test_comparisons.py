@@ -1,0 +1,101 @@
+"""The changes command on planted tables: each verdict, what has no cells yet, and runs that are kept."""
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages import comparisons
+from stages.support import settings
+from stages.tools import keep_run
+from tests.conftest import ROOT, edit_params
+from tests.stage_runs import run
+
+GRID = {"schedule": ["linear", "cosine"], "T": [20, 30]}
+
+
+def plant(seeds: list[int], samplers: dict[str, float]) -> None:
+    """The table of a study whose samplers multiply the distance."""
+    edit_params(Path.cwd(), grid=GRID | {"seed": seeds, "sampler": list(samplers)})
+    rng = np.random.default_rng(seeds[0])
+
+    def noise() -> float:
+        return math.exp(0.01 * rng.normal())
+
+    rows = [
+        {
+            "schedule": s,
+            "T": T,
+            "seed": seed,
+            "sampler": name,
+            "fid": (1 + seed) * times * noise(),
+        }
+        for s in ("linear", "cosine")
+        for T in (20, 30)
+        for seed in seeds
+        for name, times in samplers.items()
+    ]
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
+    artifacts.write_bytes(Path("dvc.lock"), b"x")
+
+
+@pytest.fixture(autouse=True)
+def changes(tiny_study: Path) -> None:
+    shutil.rmtree("metrics/runs", ignore_errors=True)
+    artifacts.write_bytes(tiny_study / "conf/comparisons.yaml", (ROOT / "conf/comparisons.yaml").read_bytes())
+
+
+def judged() -> dict[str, Any]:
+    run(comparisons)
+    found: dict[str, Any] = artifacts.read_json(Path("metrics/comparisons.json"))["changes"]
+    return found
+
+
+def test_verdicts_in_both_directions() -> None:
+    plant([0, 1, 2, 3], {"ancestral": 1.0, "clipped": 1.5, "ddim": 0.9})
+    found = judged()
+    assert found["clip on cosine"]["verdict"] == "worse"
+    assert found["clip on cosine"]["ratio"] == pytest.approx(1.5, rel=0.03)
+    assert found["no noise (DDIM) on linear"]["verdict"] == "better"
+    assert found["no noise (DDIM) on linear"]["by_T"] == pytest.approx({"20": 0.6, "30": 0.6}, rel=0.05)
+    assert found["attention"] | {"adjusted_p": None} == found["attention"]
+    assert found["attention"]["verdict"] == "no cells"
+
+
+def test_one_seed_gets_no_interval_and_no_word() -> None:
+    plant([0], {"ancestral": 1.0, "clipped": 1.5})
+    found = judged()["clip on linear"]
+    assert (found["verdict"], found["low"], found["high"], found["adjusted_p"]) == ("one seed", None, None, None)
+
+
+def test_kept_runs_count_and_so_do_their_parameters() -> None:
+    plant([1], {"ancestral": 3.0, "clipped": 4.5})
+    run(keep_run, "seed-1")
+    edit_params(Path.cwd(), network={"attention": True})
+    plant([0], {"clipped": 0.75})
+    run(keep_run, "attention")
+    edit_params(Path.cwd(), network={"attention": False})
+    usual = settings.load().schedules["cosine"]
+    edit_params(Path.cwd(), schedules={"cosine": usual | {"s": 0.5}})
+    plant([2], {"ancestral": 1.0, "clipped": 9.0})
+    run(keep_run, "another-cosine")  # no cosine of ours, though it is called so
+    edit_params(Path.cwd(), schedules={"cosine": usual})
+    plant([0], {"ancestral": 1.0, "clipped": 1.5})
+    found = judged()
+    assert (found["clip on cosine"]["seeds"], found["clip on linear"]["seeds"]) == (2, 3)
+    assert found["clip on cosine"]["ratio"] == pytest.approx(1.5, rel=0.03)
+    assert found["attention"]["ratio"] == pytest.approx(0.5, rel=0.03)
+    assert found["attention"]["pairs"] == 4
+
+
+def test_a_measure_that_does_not_exist() -> None:
+    plant([0], {"ancestral": 1.0})
+    text = Path("conf/comparisons.yaml").read_text().replace("quality: fid", "quality: fud")
+    Path("conf/comparisons.yaml").write_text(text)
+    with pytest.raises(StudyError, match="there is no column 'fud'"):
+        run(comparisons)

@@ -1,0 +1,140 @@
+"""What is left of a study becomes jobs, and workers take them in an order that never breaks a dependence."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ddpm.errors import StudyError
+from stages.support import settings
+from stages.support.cells import Cell
+from stages.tools import grid
+from stages.tools.grid import Board, work
+from stages.tools.jobs import Job, cell_targets, plan
+from tests.conftest import ROOT
+
+CELL = Cell("linear-ho", 50, 0)
+BOTH = ["ancestral", "clipped"]
+WHOLE = ["train@linear-ho-50-0", "heldout@linear-ho-50-0"]
+WHOLE += [f"{stage}@linear-ho-50-0-{sampler}" for sampler in BOTH for stage in ("sample", "embed", "fid")]
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (set(), []),
+        ({"train@linear-ho-50-0"}, WHOLE),
+        ({"train@linear-ho-50-01", "train@linear-50-0"}, []),
+        ({"embed@linear-ho-50-0-clipped"}, WHOLE[-2:]),
+        ({"heldout@linear-ho-50-0"}, WHOLE[1:2]),
+        ({"reference"}, [WHOLE[4], WHOLE[7]]),
+    ],
+)
+def test_all_that_follows_what_is_left(left: set[str], expected: list[str]) -> None:
+    assert cell_targets(CELL, BOTH, left) == expected
+
+
+def test_plan(tiny_study: Path) -> None:
+    params = settings.load()
+    assert plan(params, {"aggregate", "digits"}) == []
+    everything = {"reference", "classifier"} | {f"train@{cell}" for cell in params.grid.cells()}
+    jobs = plan(params, everything)
+    names = [job.name for job in jobs]
+    assert names[:2] == ["reference", "classifier"]
+    assert names.index("linear-30-0") < names.index("linear-20-0")  # the longest first
+    needs = {job.name: job.needs for job in jobs}
+    assert needs["linear-20-0"] == set()
+    assert needs["linear-20-0 distances"] == {"reference", "linear-20-0"}
+    assert needs["validate"] == {"reference", "classifier"}
+    assert needs["ideal@cosine-20"] == {"reference"}
+    without = {job.name: job for job in plan(params, everything - {"reference", "classifier"})}
+    assert without["linear-20-0"].targets[-1] == "fid@linear-20-0-clipped"
+    assert "linear-20-0 distances" not in without
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_nothing_begins_before_what_it_needs(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    jobs = [
+        Job("c", ("c",), frozenset({"a", "b"})),
+        Job("a", ("a",)),
+        Job("d", ("d",), frozenset({"c"})),
+        Job("b", ("b",)),
+    ]
+    begun: list[str] = []
+    ended: set[str] = set()
+
+    def execute(job: Job) -> str:
+        begun.append(job.name)
+        assert job.needs <= ended
+        ended.add(job.name)
+        return ""
+
+    monkeypatch.setattr(grid, "execute", execute)
+    board = Board(jobs)
+    threads = [threading.Thread(target=work, args=(board, Console(stderr=True))) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert sorted(begun) == ["a", "b", "c", "d"]
+    assert board.line().startswith("4 of 4 done, 0 running, 0 left")
+
+
+def test_what_fails_takes_its_followers_along_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [Job("d", ("d",), frozenset({"c"})), Job("c", ("c",), frozenset({"a"})), Job("a", ("a",)), Job("b", ("b",))]
+    monkeypatch.setattr(grid, "execute", lambda job: "broken" if job.name == "a" else "")
+    board = Board(jobs)
+    work(board, Console(stderr=True))
+    assert board.failed == {"a": "broken", "c": "a failed", "d": "c failed"}
+    assert [job.name for job in board.done] == ["b"]
+
+
+def fake_dvc(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = folder / "dvc"
+    script.write_text(f"#!/bin/sh\n{body}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "echo working\necho 'error: the disk is full' >&2\necho 'ERROR: failed to reproduce'\nexit 255"
+    fake_dvc(tiny_study, words, monkeypatch)
+    monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
+    told = grid.execute(Job("linear-20-0 distances", ("x",)))
+    assert told.startswith("the disk is full (all it said: ")
+    assert "working" in (tiny_study / "logs" / "linear-20-0-distances.log").read_text()
+
+
+def test_time_left_follows_the_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board([Job("a", ("a",), cost=100.0), Job("b", ("b",), cost=300.0), Job("c", ("c",), cost=1.0)])
+    job = board.take()
+    assert job is not None
+    assert "left;" in board.line()
+    monkeypatch.setattr(board, "started", board.started - 60)
+    board.finish(job, "")
+    assert "1 of 3 done, 0 running, 2 left; 1:00 passed, about 3:01 left" in board.line()
+
+
+def test_make_study_uses_it() -> None:
+    assert "python -m stages.tools.grid --jobs $(JOBS)" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("jobs", [1, 3, 100])
+def test_every_schedule_is_in_one_share(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    asked = tiny_study / "asked"
+    fake_dvc(tiny_study, f'for name in "$@"; do echo "$name" >> {asked}; done', monkeypatch)
+    params = settings.load()
+    grid.begin(params, jobs)
+    names = [name for name in asked.read_text().split() if "@" in name]
+    assert sorted(names) == sorted(f"schedule@{s}-{T}" for s in params.grid.schedule for T in params.grid.T)
+    assert {"mnist", "weights"} <= set(asked.read_text().split())
+
+
+def test_what_cannot_begin_is_named(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_dvc(tiny_study, 'case "$*" in *schedule@linear-20*) exit 1; esac', monkeypatch)
+    with pytest.raises(StudyError, match=r"cannot begin; the reason is above") as error:
+        grid.begin(settings.load(), 100)
+    assert "schedule@linear-20" in str(error.value)
+    assert "mnist" not in str(error.value)

@@ -1,0 +1,118 @@
+"""A served MLflow on a real PostgreSQL, by MLFLOW_TRACKING_URI alone, seen by a real browser.
+
+KEEP_SCREENSHOT=1 writes what the browser sees to docs/mlflow.png, the picture in the documentation.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import aggregate
+from stages.tools import publish
+from tests.browser import chromium, need
+from tests.conftest import ROOT
+from tests.stage_runs import run
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: "subprocess.Popen[Any]") -> None:
+    for _ in range(900):
+        assert process.poll() is None, "the server ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("no server after 90 s")
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of our own on loopback; its address as SQLAlchemy writes it."""
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, filter(None, [shutil.which("initdb")]))]
+    home = next((f if f.is_dir() else f.parent for f in sorted(folders, reverse=True)), None)
+    need("PostgreSQL", home, "Debian: apt-get install postgresql")
+    assert home is not None
+    who: dict[str, Any] = {}
+    if os.geteuid() == 0:  # it refuses to run as root
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        need("a user for PostgreSQL", "postgres" in names, "Debian: apt-get install postgresql")
+        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if who:
+        shutil.chown(folder, "postgres", "postgres")
+    port = free_port()
+    subprocess.run(
+        [home / "initdb", "-D", folder / "db", "-U", "study", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        check=True, capture_output=True, cwd=folder, **who,
+    )  # fmt: skip
+    options = ["-D", f"{folder}/db", "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+    server = subprocess.Popen(
+        [str(home / "postgres"), *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who
+    )
+    try:
+        wait_for(port, server)
+        yield f"postgresql+psycopg2://study@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def served(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An MLflow server on it, as `MLFLOW_TRACKING_URI`."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", postgres, "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--artifacts-destination", str(tmp_path / "artifacts")]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, server)
+        uri = f"http://127.0.0.1:{port}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        yield uri
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def test_cells_side_by_side(whole_grid: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a busy machine is no dead server
+    run(aggregate)
+    run(publish)
+    client = MlflowClient(served)
+    experiment = client.get_experiment_by_name("ddpm-mnist")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    cells = {run.info.run_name: run for run in runs if run.data.tags["cell"] != "study"}
+    assert set(cells) == {"linear-20-0", "linear-30-0", "cosine-20-0", "cosine-30-0"}
+    tags = cells["cosine-30-0"].data.tags
+    assert (tags["schedule"], tags["T"], tags["seed"], tags["samplers"]) == ("cosine", "30", "0", "ancestral,clipped")
+    assert "mlflow.parentRunId" not in tags  # children are folded away in the list
+    assert client.get_metric_history(cells["cosine-30-0"].info.run_id, "loss")[-1].step == 4
+
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1500, "height": 800})  # type: ignore[attr-defined]
+        page.goto(f"{served}/#/experiments/{experiment.experiment_id}/runs")
+        for name in cells:
+            page.get_by_text(name, exact=True).first.wait_for(timeout=90_000)
+        picture = page.screenshot()
+    assert len(picture) > 20_000
+    if os.environ.get("KEEP_SCREENSHOT"):
+        (ROOT / "docs" / "mlflow.png").write_bytes(picture)
