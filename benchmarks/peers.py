@@ -14,7 +14,8 @@ from ddpm.core.device import choose
 from ddpm.core.mnist import parse_images, to_model
 from ddpm.network import unet
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Recipe, Training
+from ddpm.training.loop import Training
+from ddpm.training.recipe import Recipe
 from stages.support import settings
 from stages.support.cells import TRAIN_IMAGES
 

@@ -31,7 +31,7 @@ from ddpm.quality.frechet import frechet_distance
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Recipe
+from ddpm.training.recipe import Recipe
 from stages.inputs.embedder import Embedder
 from stages.support import settings
 from stages.support.cells import CLASSIFIER, DIGITS, REFERENCE

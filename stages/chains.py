@@ -1,20 +1,19 @@
 """A few images on their way from noise to digits, for the report's animation: one trained cell of a schedule."""
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
 import typer
 
 from ddpm import artifacts
-from ddpm.core import rng
-from ddpm.core.device import choose
-from ddpm.core.mnist import SIDE, to_uint8
+from ddpm.core.device import choose, use_graph
+from ddpm.core.mnist import to_uint8
 from ddpm.diffusion import Schedule
 from ddpm.network.checkpoint import load_network
 from ddpm.sampling import inference
-from ddpm.sampling.samplers import get_sampler, reverse
+from ddpm.sampling.graph import sample_chain
+from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
@@ -29,13 +28,13 @@ def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np
     """Moments of the reverse process, evenly spaced, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
     device, dtype = choose(**compute.model_dump())
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
-    denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
-    noise = partial(rng.image_noise, cell.seed, "sampling noise", first=0, count=images, shape=(1, SIDE, SIDE))
-    noise = partial(noise, device=device)
+    network = load_network(cell.model, device)
+    denoiser, graph = inference.denoiser(network, table.to(device), dtype), use_graph(network, device)
     sampler, steps = get_sampler(SAMPLER, cell.T)
-    every = [noise(0), *(x for _, x in reverse(denoiser, table, sampler, steps, noise))]
+    chain = sample_chain(denoiser, table, sampler, steps, cell.seed, 0, images, device, graph=graph)
+    every = [to_uint8(x) for _, x in chain]
     wanted = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
-    return np.stack([to_uint8(every[k]).squeeze(1).cpu().numpy() for k in wanted])
+    return np.stack([every[k].squeeze(1).cpu().numpy() for k in wanted])
 
 
 @app.command(help=__doc__)

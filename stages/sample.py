@@ -1,20 +1,19 @@
 """Generate images from one trained cell with one sampler."""
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
 import typer
 
 from ddpm import artifacts
-from ddpm.core import rng
-from ddpm.core.device import choose
+from ddpm.core.device import choose, sample_batch, use_graph
 from ddpm.core.mnist import SIDE, to_uint8
 from ddpm.diffusion import Schedule
 from ddpm.network.checkpoint import load_network
 from ddpm.sampling import inference
-from ddpm.sampling.samplers import get_sampler, reverse
+from ddpm.sampling.graph import sample_chain
+from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.support.cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
@@ -31,7 +30,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
     chosen, steps = get_sampler(sampler, timesteps)
     device, dtype = choose(**params.compute.model_dump())
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
-    denoiser = inference.denoiser(load_network(cell.model, device), table.to(device), dtype)
+    network = load_network(cell.model, device)
+    denoiser, graph = inference.denoiser(network, table.to(device), dtype), use_graph(network, device)
     deciding = {"sample": params.sample, "seed": seed, "precision": dtype}
     resume = Resume(f"sample-{cell}-{sampler}", deciding, [cell.table, cell.model])
 
@@ -41,22 +41,18 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
     with progress(f"sample {cell} {sampler}", total * steps, "network calls") as advance:
         advance(len(images) * steps + (taken[0] * len(taken[1]) if taken else 0))
         while len(images) < total:
-            count = min(params.sample.batch_size, total - len(images))
-            noise = partial(_noise, seed, len(images), count, device)
-            done, x = taken or (0, torch.empty(0))
-            for k, (_, x) in enumerate(reverse(denoiser, table, chosen, steps, noise, taken), start=done + 1):
-                advance(count)
+            first, count = len(images), min(sample_batch(params.sample.batch_size, device), total - len(images))
+            steps_done = taken[0] if taken else -1  # the chain begins with x_T
+            chain = sample_chain(denoiser, table, chosen, steps, seed, first, count, device, graph=graph, taken=taken)
+            for _, x in chain:
+                steps_done += 1
+                advance(count if steps_done else 0)
                 if resume.due():
-                    resume.save({"images": images, "x": x.cpu().numpy()}, {"taken": str(k)})
+                    resume.save({"images": images, "x": x.cpu().numpy()}, {"taken": str(steps_done)})
             images, taken = np.concatenate([images, to_uint8(x).squeeze(1).cpu().numpy()]), None
     artifacts.write_npy(cell.samples(sampler), images)
     resume.done()
     record("sample", f"{cell}-{sampler}", time.monotonic() - started, total * steps)
-
-
-def _noise(seed: int, first: int, count: int, device: str, k: int) -> torch.Tensor:
-    shape = (1, SIDE, SIDE)
-    return rng.image_noise(seed, "sampling noise", k, first=first, count=count, shape=shape, device=device)
 
 
 if __name__ == "__main__":

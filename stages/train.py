@@ -8,13 +8,14 @@ import typer
 
 from ddpm import artifacts
 from ddpm.core import rng
-from ddpm.core.device import choose
+from ddpm.core.device import choose, use_graph
 from ddpm.core.mnist import parse_images
 from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
 from ddpm.network import unet
 from ddpm.network.checkpoint import save_network
-from ddpm.training.loop import Recipe, Training, TrainingStep
+from ddpm.training.loop import Training, TrainingStep
+from ddpm.training.recipe import Recipe
 from stages.support import settings
 from stages.support.cells import TRAIN_IMAGES, Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
@@ -77,7 +78,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     unet.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
     net = net.to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))
-    training = Training(net, unet.denoiser(net, table, dtype), images, table, recipe, seed)
+    denoiser, graph = unet.denoiser(net, table, dtype), use_graph(net, device)
+    training = Training(net, denoiser, images, table, recipe, seed, graph=graph)
     deciding = {"train": params.train, "network": params.network, "seed": seed, "precision": dtype}
     resume = Resume(f"train-{cell}", deciding, [TRAIN_IMAGES, cell.table])
     log = _run(training, cell, resume)

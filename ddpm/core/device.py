@@ -1,8 +1,11 @@
-"""Which device and which precision to use; the library itself never chooses."""
+"""Which device, precision, path and batch size to use: decided here, and nowhere else in the library."""
 
 import torch
+from torch import nn
 
 from ddpm.errors import StudyError
+
+GPU_SAMPLE_BATCH = 2500  # images; 10,000 at once are a tenth faster and take four times the memory
 
 
 def choose(device: str, precision: str, threads: int) -> tuple[str, torch.dtype]:
@@ -26,3 +29,16 @@ def choose(device: str, precision: str, threads: int) -> tuple[str, torch.dtype]
         found = torch.cpu.get_capabilities()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return device, torch.bfloat16 if native else torch.float32
+
+
+def use_graph(network: nn.Module, device: str) -> bool:
+    """Whether to train and sample by CUDA graphs: on a GPU, with a network that says it can be captured.
+
+    A captured network must not wait for the GPU or branch on values; a network of someone else's may.
+    """
+    return device == "cuda" and bool(getattr(network, "capturable", False))
+
+
+def sample_batch(batch_size: int, device: str) -> int:
+    """How many images to sample at once: a GPU needs more than a CPU's cache can hold."""
+    return max(batch_size, GPU_SAMPLE_BATCH) if device == "cuda" else batch_size

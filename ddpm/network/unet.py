@@ -96,6 +96,8 @@ def fourier_features(x: Tensor, octaves: tuple[int, ...]) -> Tensor:
 class UNet(nn.Module):
     """The network. Parameters are uninitialised until ``initialise`` or a state dict fills them."""
 
+    capturable = True  # by a CUDA graph: see ``core.device.use_graph``
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a, channels = architecture, architecture.channels

@@ -69,12 +69,18 @@ def timesteps(T: int, steps: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Step:
-    """The numbers of one reverse step t -> s: x_s = c_t x_t + c_hat (x_0 or eps) + sigma z."""
+    """The numbers of one reverse step t -> s: x_s = c_t x_t + c_hat (x_0 or eps) + sigma z.
+
+    With a clip, x_0 is that of (x_t - noise eps) / signal, clipped.
+    """
 
     t: int
+    s: int
     c_t: float
     c_hat: float
     sigma: float
+    signal: float
+    noise: float
 
 
 def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> Step:
@@ -93,17 +99,29 @@ def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> S
             cure="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
         )
     alpha = bar_t / bar_s  # alpha_{t|s}
+    signal, noise = math.sqrt(bar_t), math.sqrt(1 - bar_t)
     beta = 1.0 - alpha
     if not sampler.stochastic:
         # DDIM, eq. (12), eta = 0: x_s = sqrt(bar_s) x_0 + sqrt(1 - bar_s) (x_t - sqrt(bar_t) x_0) / sqrt(1 - bar_t)
         ratio = math.sqrt((1 - bar_s) / (1 - bar_t))
-        return Step(t, ratio, math.sqrt(bar_s) - ratio * math.sqrt(bar_t), 0.0)
+        return Step(t, s, ratio, math.sqrt(bar_s) - ratio * math.sqrt(bar_t), 0.0, signal, noise)
     sigma = math.sqrt(beta * (1 - bar_s) / (1 - bar_t))  # eq. (7): beta-tilde
     if sampler.clip:
         # eq. (7): mu = sqrt(bar_s) beta / (1 - bar_t) x_0 + sqrt(alpha) (1 - bar_s) / (1 - bar_t) x_t
-        return Step(t, math.sqrt(alpha) * (1 - bar_s) / (1 - bar_t), math.sqrt(bar_s) * beta / (1 - bar_t), sigma)
+        c_t, c_hat = math.sqrt(alpha) * (1 - bar_s) / (1 - bar_t), math.sqrt(bar_s) * beta / (1 - bar_t)
+        return Step(t, s, c_t, c_hat, sigma, signal, noise)
     # eq. (11): mu = (x_t - beta / sqrt(1 - bar_t) eps) / sqrt(alpha)
-    return Step(t, 1 / math.sqrt(alpha), -beta / math.sqrt((1 - bar_t) * alpha), sigma)
+    return Step(t, s, 1 / math.sqrt(alpha), -beta / math.sqrt((1 - bar_t) * alpha), sigma, signal, noise)
+
+
+def plan(schedule: Schedule, sampler: Sampler, steps: int) -> list[Step]:
+    """All steps of a chain, in order.
+
+    Steps from t with alpha_bar_t = 0 are left out: there eps says nothing about x_0. The chain then begins at the
+    next t, where next to nothing of x_0 is left.
+    """
+    sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0]
+    return [step_coefficients(schedule, sampler, t, s) for t, s in pairwise([*sequence, 0])]
 
 
 def reverse(
@@ -115,9 +133,6 @@ def reverse(
     taken: tuple[int, Tensor] | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Run the reverse process and yield ``(s, x_s)`` after every step, the last being ``(0, x_0)``.
-
-    Steps from t with alpha_bar_t = 0 are left out: there eps says nothing about x_0. The chain then begins at the
-    next t, where next to nothing of x_0 is left.
 
     Args:
         network: eps_theta.
@@ -131,19 +146,15 @@ def reverse(
     Yields:
         float32 images; x_0 is not clipped to [-1, 1] beyond what the sampler does.
     """
-    sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0]
     done, x = taken or (0, noise(0))
-    for k, (t, s) in enumerate(pairwise([*sequence, 0]), start=1):
-        if k <= done:
-            continue
-        step = step_coefficients(schedule, sampler, t, s)
+    steps_left = plan(schedule, sampler, steps)[done:]
+    for k, step in enumerate(steps_left, start=done + 1):
         with torch.no_grad():
-            eps = network(x, torch.tensor([t], device=x.device)).float()
+            eps = network(x, torch.tensor([step.t], device=x.device)).float()
         hat = eps
         if sampler.clip:
-            root = math.sqrt(float(schedule.alpha_bar[t]))
-            hat = x.sub(eps, alpha=math.sqrt(1 - float(schedule.alpha_bar[t]))).div_(root).clamp_(-1, 1)
+            hat = x.sub(eps, alpha=step.noise).div_(step.signal).clamp_(-1, 1)
         x = (step.c_t * x).add_(hat, alpha=step.c_hat)
         if step.sigma > 0:
             x.add_(noise(k), alpha=step.sigma)
-        yield s, x
+        yield step.s, x

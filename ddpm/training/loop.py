@@ -6,37 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ddpm.core import rng
 from ddpm.core.mnist import to_model
 from ddpm.diffusion import Denoiser, Schedule, draw_t, l_simple
+from ddpm.training.graph import StepGraph
 from ddpm.training.optimizers import MuonAndAdam
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: epochs over the data, images per step, the optimisers' numbers, and the decay of the EMA.
-
-    ``learning_rate`` is Adam's, ``muon_learning_rate`` that of Muon on the convolutions between the first and the last
-    (``ddpm.training.optimizers``); 0 leaves all to Adam. Both are the highest: they rise in a line over
-    ``warmup_steps`` steps and fall in a line to almost 0 over the last ``cooldown`` share of the training. 0 turns
-    either off.
-
-    ``adam_beta_2`` is below Adam's 0.999: a run of 2,345 steps is short, and older squared gradients mislead it.
-
-    ``ema_decay`` 0 turns averaging off; during the first steps the decay is lower, (1 + n) / (10 + n), so that the
-    average forgets the initial weights.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    muon_learning_rate: float
-    warmup_steps: int
-    cooldown: float
-    adam_beta_2: float
-    ema_decay: float
+from ddpm.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -47,13 +23,6 @@ class TrainingStep:
     step: int
     images: int
     loss: Tensor
-
-
-def rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The share of the highest learning rates at one step of 1..steps: up over the warm-up, flat, down to almost 0."""
-    up = step / recipe.warmup_steps if recipe.warmup_steps else 1.0
-    down = (steps - step + 1) / (recipe.cooldown * steps) if recipe.cooldown else 1.0
-    return min(up, 1.0, down)
 
 
 def hidden_convolutions(network: nn.Module) -> list[nn.Parameter]:
@@ -75,13 +44,23 @@ class Training:
         schedule: on the network's device.
         recipe: how to train.
         seed: names the random streams.
+        graph: take the steps of full batches by ``StepGraph``, on a GPU a CUDA graph (``core.device.use_graph``).
     """
 
     def __init__(
-        self, network: nn.Module, denoiser: Denoiser, images: Tensor, schedule: Schedule, recipe: Recipe, seed: int
+        self,
+        network: nn.Module,
+        denoiser: Denoiser,
+        images: Tensor,
+        schedule: Schedule,
+        recipe: Recipe,
+        seed: int,
+        *,
+        graph: bool = False,
     ) -> None:
         self.network, self.denoiser, self.images = network, denoiser, images
         self.schedule, self.recipe, self.seed = schedule, recipe, seed
+        self.graph = graph
         self.ema = copy.deepcopy(network).requires_grad_(False)
         self.optimizer = self._optimizer()
         self.batches = -(-len(images) // recipe.batch_size)  # an epoch
@@ -93,36 +72,57 @@ class Training:
         hidden = hidden_convolutions(self.network) if recipe.muon_learning_rate else []
         known = {id(weight) for weight in hidden}
         others = [p for p in self.network.parameters() if id(p) not in known]
-        return MuonAndAdam(hidden, others, recipe.muon_learning_rate, recipe.learning_rate, recipe.adam_beta_2)
+        rates = recipe.muon_learning_rate, recipe.learning_rate
+        return MuonAndAdam(hidden, others, *rates, recipe.adam_beta_2, capturable=self.graph)
 
-    def _average(self) -> None:
-        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        average = get_ema_multi_avg_fn(decay)
-        average(list(self.ema.parameters()), list(self.network.parameters()), self.step)
+    def _average(self, decay: float | Tensor) -> None:
+        average, current = list(self.ema.parameters()), list(self.network.parameters())
+        with torch.no_grad():
+            if isinstance(decay, Tensor):  # lerp takes numbers alone
+                change = torch._foreach_sub(current, average)
+                torch._foreach_mul_(change, 1 - decay)
+                torch._foreach_add_(average, change)
+            else:
+                torch._foreach_lerp_(average, current, 1 - decay)
 
-    def _train_on(self, x_0: Tensor) -> Tensor:
+    def update(self, batch: Tensor, share: float | Tensor, decay: float | Tensor) -> Tensor:
+        """One step of the optimisers and of the average on the images of these indices; the loss, a scalar.
+
+        Args:
+            batch: int64 ``[B]``.
+            share: of the peak learning rates, a number or a scalar on the device.
+            decay: of the average of the weights, likewise.
+        """
+        x_0 = to_model(self.images[batch])
         t = draw_t(len(x_0), self.schedule.T, self.noise, x_0.device)
         eps = torch.randn(x_0.shape, generator=self.noise, device=x_0.device)
         loss = l_simple(self.denoiser, x_0, t, eps, self.schedule)
         loss.backward()
-        self.optimizer.step(rate(self.recipe, self.step + 1, self.steps))
+        self.optimizer.step(share)
+        self._average(decay)
         return loss.detach()
 
     def __iter__(self) -> Iterator[TrainingStep]:
         """Train for ``recipe.epochs`` epochs, each image once an epoch, the last batch of an epoch possibly smaller.
 
-        Goes on from the last step that was taken, or loaded.
+        Resumes after the last step that was taken, or loaded.
         """
-        device = self.images.device
+        device, size = self.images.device, self.recipe.batch_size
+        graph = StepGraph(self) if self.graph else None
         while self.step < self.steps:
             epoch, done = self.step // self.batches + 1, self.step % self.batches
-            order = torch.randperm(len(self.images), generator=rng.stream(self.seed, "order", epoch))
+            order = torch.randperm(len(self.images), generator=rng.stream(self.seed, "order", epoch)).to(device)
             if not done:
-                self.noise = rng.stream(self.seed, "training noise", epoch, device=device)
-            for batch in order.to(device).split(self.recipe.batch_size)[done:]:
-                loss = self._train_on(to_model(self.images[batch]))
+                self.noise.set_state(rng.stream(self.seed, "training noise", epoch, device=device).get_state())
+            if graph:
+                graph.begin(order, self.step)
+            for batch in order.split(size)[done:]:
+                if graph and len(batch) == size:
+                    loss = graph.take(self.step)
+                else:
+                    recipe, step = self.recipe, self.step + 1
+                    loss = self.update(batch, recipe.rate(step, self.steps), recipe.decay(step))
                 self.step += 1
-                self._average()
                 yield TrainingStep(epoch, self.step, len(batch), loss)
 
     def state(self) -> dict[str, Tensor]:

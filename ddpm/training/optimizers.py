@@ -51,10 +51,11 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         weights: any shape ``[c, ...]``, seen as matrices ``[c, rest]``.
-        lr: learning rate; a matrix with more rows than columns gets sqrt(rows / columns) of it.
+        lr: learning rate, a number or a scalar tensor; a matrix with more rows than columns gets sqrt(rows / columns)
+            of it.
     """
 
-    def __init__(self, weights: Iterable[nn.Parameter], lr: float) -> None:
+    def __init__(self, weights: Iterable[nn.Parameter], lr: float | Tensor) -> None:
         super().__init__(list(weights), {"lr": lr})
 
     @torch.no_grad()
@@ -75,7 +76,10 @@ class Muon(torch.optim.Optimizer):
             updates = orthogonalise(list(torch._foreach_lerp(gradients, momenta, _MOMENTUM)))
             for weight, update in zip(weights, updates, strict=True):
                 longer = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-                weight.add_(update.reshape(weight.shape), alpha=-group["lr"] * longer)
+                if isinstance(group["lr"], Tensor):
+                    weight.addcmul_(update.reshape(weight.shape), group["lr"], value=-longer)
+                else:
+                    weight.add_(update.reshape(weight.shape), alpha=-group["lr"] * longer)
 
 
 class MuonAndAdam:
@@ -87,6 +91,8 @@ class MuonAndAdam:
         muon_learning_rate: of Muon at its highest.
         learning_rate: of Adam at its highest.
         adam_beta_2: decay of Adam's squared gradients.
+        capturable: keep the learning rates in tensors, so that a CUDA graph which holds a step reads them anew at every
+            replay.
     """
 
     def __init__(
@@ -96,20 +102,39 @@ class MuonAndAdam:
         muon_learning_rate: float,
         learning_rate: float,
         adam_beta_2: float,
+        *,
+        capturable: bool = False,
     ) -> None:
-        adam = torch.optim.Adam(others, lr=learning_rate, betas=(0.9, adam_beta_2), fused=True)
+        others, hidden = list(others), list(hidden)
+        device = others[0].device
+
+        def peak(rate: float) -> float | Tensor:
+            return torch.tensor(rate, device=device) if capturable else rate
+
+        adam = torch.optim.Adam(
+            others,
+            lr=peak(learning_rate),
+            betas=(0.9, adam_beta_2),
+            fused=True,
+            capturable=capturable and device.type == "cuda",
+        )
         self.optimizers: list[torch.optim.Optimizer] = [adam]
         self.highest = [learning_rate]
-        hidden = list(hidden)
         if hidden:
-            self.optimizers.append(Muon(hidden, muon_learning_rate))
+            self.optimizers.append(Muon(hidden, peak(muon_learning_rate)))
             self.highest.append(muon_learning_rate)
 
-    def step(self, share: float) -> None:
-        """One step with the gradients of now, at ``share`` (0 to 1) of the highest learning rates; drops gradients."""
+    def step(self, share: float | Tensor) -> None:
+        """One step with the gradients of now, at ``share`` (0 to 1) of the highest learning rates; drops gradients.
+
+        Where the learning rates are tensors, ``share`` may be one as well: a scalar on the parameters' device.
+        """
         for optimizer, highest in zip(self.optimizers, self.highest, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = share * highest
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(share * highest)
+                else:
+                    group["lr"] = share * highest
             optimizer.step()
             optimizer.zero_grad()
 

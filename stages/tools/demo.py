@@ -21,7 +21,8 @@ from ddpm.network import unet
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Recipe, Training
+from ddpm.training.loop import Training
+from ddpm.training.recipe import Recipe
 from stages.figures import plots
 from stages.figures.encode import gif, png_of
 from stages.support import settings

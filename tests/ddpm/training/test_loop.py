@@ -10,7 +10,7 @@ from ddpm.diffusion import draw_t
 from ddpm.network import unet
 from ddpm.network.unet import Architecture
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Recipe, Training, TrainingStep, hidden_convolutions, rate
+from ddpm.training.loop import Recipe, Training, TrainingStep, hidden_convolutions
 
 TINY = Architecture(
     patch=4,
@@ -117,10 +117,10 @@ def test_ema_off_is_the_network_itself() -> None:
 
 def test_learning_rate_goes_up_stays_and_comes_down() -> None:
     recipe = Recipe(1, 1, 2.0, 0.0, warmup_steps=4, cooldown=0.5, adam_beta_2=0.99, ema_decay=0.0)
-    rates = [2 * rate(recipe, step, 10) for step in range(1, 11)]
+    rates = [2 * recipe.rate(step, 10) for step in range(1, 11)]
     assert rates == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 1.6, 1.2, 0.8, 0.4])
     flat = dataclasses.replace(recipe, warmup_steps=0, cooldown=0.0)
-    assert {rate(flat, step, 10) for step in range(1, 11)} == {1.0}
+    assert {flat.rate(step, 10) for step in range(1, 11)} == {1.0}
 
 
 def test_training_follows_the_learning_rate() -> None:
@@ -128,7 +128,7 @@ def test_training_follows_the_learning_rate() -> None:
     training.recipe = dataclasses.replace(training.recipe, warmup_steps=3, cooldown=0.5)
     adam, muon = training.optimizer.optimizers
     seen = [(adam.param_groups[0]["lr"], muon.param_groups[0]["lr"]) for _ in training]
-    shares = [rate(training.recipe, step, 6) for step in range(1, 7)]
+    shares = [training.recipe.rate(step, 6) for step in range(1, 7)]
     assert seen == [(share * 1e-3, share * 0.02) for share in shares]
 
 

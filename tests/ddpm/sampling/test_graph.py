@@ -1,0 +1,125 @@
+"""The captured reverse process: the chain of `reverse`, whatever was replayed before."""
+
+from itertools import islice
+
+import pytest
+import torch
+from torch import Tensor
+
+from ddpm.core import rng
+from ddpm.diffusion import Denoiser, Schedule
+from ddpm.network import unet
+from ddpm.network.unet import Architecture
+from ddpm.sampling import inference
+from ddpm.sampling.graph import Chain
+from ddpm.sampling.samplers import SAMPLERS, reverse
+from ddpm.schedules import make_schedule
+
+ARCHITECTURE = Architecture(
+    patch=2,
+    channels=(16, 32),
+    blocks=1,
+    middle_blocks=2,
+    attention=True,
+    stem_kernel=1,
+    kernels=(3, 1),
+    downsample="strided",
+    output="velocity",
+    octaves=(2, 4),
+)
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
+SHAPE = (1, 28, 28)
+
+
+class CpuNoise:
+    """What ``GpuNoise`` is on a GPU, of the CPU's generators, which cannot seek."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.next, self.generators = count, 0, list[torch.Generator]()
+
+    def __call__(self, k: int) -> Tensor:
+        return rng.image_noise(0, "test", k, first=0, count=self.count, shape=SHAPE)
+
+    def seek(self, k: int) -> None:
+        self.next = k
+
+    def draw(self) -> Tensor:
+        self.next += 1
+        return self(self.next - 1)
+
+
+def noise(device: str, count: int = 6) -> rng.GpuNoise:
+    if device == "cpu":
+        return CpuNoise(count)  # type: ignore[return-value]
+    return rng.GpuNoise(0, "test", first=0, count=count, shape=SHAPE, device=device)
+
+
+def denoiser(device: str, schedule: Schedule, dtype: torch.dtype = torch.float32) -> Denoiser:
+    net = unet.build(ARCHITECTURE, "cpu")
+    unet.initialise(net, rng.stream(0, "test"))
+    generator = rng.stream(0, "head")
+    torch.nn.init.normal_(net.head.weight, std=0.1, generator=generator)  # a new network's is 0
+    return inference.denoiser(net.to(device), schedule.to(device), dtype)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 7, 20])
+def test_same_steps_as_the_eager_chain(device: str, sampler: str, steps: int) -> None:
+    """Each from the same images: rounding differs, and a chain magnifies it."""
+    schedule = make_schedule("cosine", 20).to(device)
+    eps, chosen, draws = denoiser(device, schedule), SAMPLERS[sampler], noise(device)
+    expected = [(s, x.clone()) for s, x in reverse(eps, schedule, chosen, steps, draws)]
+    chain = Chain(eps, schedule, chosen, steps, draws)
+    assert [s for s, _ in chain.run()] == [s for s, _ in expected]
+    x = draws(0)
+    for taken, (s, after) in enumerate(expected):
+        assert s == chain.plan[taken].s
+        found = next(chain.run((taken, x)))[1]
+        torch.testing.assert_close(found, after, rtol=1e-4, atol=2e-4)
+        x = after
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_chain_repeated_or_resumed_gives_the_same_bytes(device: str, dtype: torch.dtype) -> None:
+    schedule = make_schedule("linear", 20).to(device)
+    chain = Chain(denoiser(device, schedule, dtype), schedule, SAMPLERS["ancestral"], 20, noise(device))
+    first = [x.clone() for _, x in chain.run()]
+    again = [x.clone() for _, x in chain.run()]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    ((_, cut),) = islice(chain.run(), 8, 9)
+    resumed = [x.clone() for _, x in chain.run((9, cut.clone()))]
+    assert torch.equal(resumed[-1], first[-1])
+    assert len(resumed) == 11
+
+
+@pytest.mark.cuda
+def test_the_noise_of_an_image_depends_on_the_image_and_the_step_alone() -> None:
+    def draw(first: int, count: int) -> rng.GpuNoise:
+        return rng.GpuNoise(0, "test", first=first, count=count, shape=SHAPE, device="cuda")
+
+    whole = draw(0, 3000)
+    steps = [whole(k) for k in range(3)]
+    assert torch.equal(whole(1), steps[1])  # out of order
+    assert torch.equal(draw(1000, 100)(2), steps[2][1000:1100])
+    assert torch.equal(draw(2990, 10)(1), steps[1][2990:])
+    assert not torch.equal(steps[0], steps[1])
+    assert not torch.equal(steps[0][:1000], steps[0][1024:2024])
+    every = torch.stack(steps).double()
+    assert abs(float(every.mean())) < 5 / every.numel() ** 0.5
+    assert float(every.var()) == pytest.approx(1, abs=5 * (2 / every.numel()) ** 0.5)
+
+
+@pytest.mark.cuda
+def test_a_step_waits_for_nothing() -> None:
+    schedule = make_schedule("linear", 20).to("cuda")
+    chain = Chain(denoiser("cuda", schedule), schedule, SAMPLERS["clipped"], 20, noise("cuda"))
+    steps = chain.run()
+    next(steps)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        next(steps)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
