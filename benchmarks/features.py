@@ -16,7 +16,7 @@ from ddpm.features.inception_network import InceptionV3
 IMAGES = 32
 
 
-def _state() -> dict[str, Tensor]:
+def random_weights() -> dict[str, Tensor]:
     """Weights under which signals neither die nor explode: denormal numbers would be slow."""
     generator = torch.Generator().manual_seed(0)
     state = InceptionV3("fid2015", 2048).state_dict()
@@ -26,9 +26,10 @@ def _state() -> dict[str, Tensor]:
     return state
 
 
-def _ours(name: str) -> Callable[[], int]:
+def our_features(name: str, images: int = IMAGES, device: str = "cpu") -> Callable[[], int]:
+    """A case: features of so many digits by one of our extractors."""
     extractor = inception.get_extractor(name)
-    net, digits = inception.build(extractor, _state()), peers.images()[:IMAGES]
+    net, digits = inception.build(extractor, random_weights()).to(device), peers.images()[:images]
     return lambda: sum(len(batch) for batch in inception.features(net, extractor, digits))
 
 
@@ -65,7 +66,7 @@ def pytorch_fid(state: dict[str, Tensor], block: int) -> nn.Module:
 
 def _pytorch_fid() -> Callable[[], int]:
     x = peers.images()[:IMAGES].float().div(255).expand(-1, 3, -1, -1)
-    return _stepper(pytorch_fid(_state(), 3), x)
+    return _stepper(pytorch_fid(random_weights(), 3), x)
 
 
 def _torch_fidelity() -> Callable[[], int]:
@@ -73,14 +74,14 @@ def _torch_fidelity() -> Callable[[], int]:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "weights.pth"
-        torch.save(_state() | {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}, file)
+        torch.save(random_weights() | {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}, file)
         net = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(file))
     return _stepper(net, peers.images()[:IMAGES].expand(-1, 3, -1, -1))
 
 
 CASES = {
-    "ours, 2048-d at 299 px": lambda: _ours("inception-nsfwjs-2048"),
-    "ours, default extractor": lambda: _ours("inception-nsfwjs-768"),
+    "ours, 2048-d at 299 px": lambda: our_features("inception-nsfwjs-2048"),
+    "ours, default extractor": lambda: our_features("inception-nsfwjs-768"),
     "pytorch-fid": _pytorch_fid,
     "torch-fidelity": _torch_fidelity,
 }

@@ -39,7 +39,7 @@ def batches(seed: int = 0) -> Iterator[Tensor]:
                 yield to_model(data[index])
 
 
-def our_training(recipe: Recipe | None = None, timesteps: int = T) -> Training:
+def our_training(recipe: Recipe | None = None, timesteps: int = T, *, graph: bool = False) -> Training:
     """Network, recipe and precision of params.yaml, linear schedule."""
     params = settings.load()
     device, dtype = choose(**use_threads().model_dump())
@@ -48,7 +48,7 @@ def our_training(recipe: Recipe | None = None, timesteps: int = T) -> Training:
     unet.initialise(net, rng.stream(0, "initial weights"))
     net = net.to(device)
     recipe = recipe or Recipe(**params.train.model_dump(exclude={"images"}))
-    return Training(net, unet.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0)
+    return Training(net, unet.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0, graph=graph)
 
 
 def denoising_diffusion_pytorch(
@@ -88,7 +88,7 @@ def diffusers_training(timesteps: int = T, _calls: int = T) -> tuple[nn.Module, 
     net, scheduler = diffusers_unet(), DDPMScheduler(timesteps)
 
     def loss(x_0: Tensor) -> Tensor:
-        eps, t = torch.randn_like(x_0), torch.randint(0, timesteps, (len(x_0),))
+        eps, t = torch.randn_like(x_0), torch.randint(0, timesteps, (len(x_0),), device=x_0.device)
         return F.mse_loss(net(scheduler.add_noise(x_0, eps, t), t).sample, eps)
 
     return net, loss

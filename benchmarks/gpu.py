@@ -1,0 +1,137 @@
+"""What one GPU does: tests marked ``cuda``, speed beside the usual code, and the grid with 10,000 samples a cell.
+
+    python -m benchmarks.gpu --data FOLDER --out FOLDER
+
+``FOLDER`` of the data holds what ``data.directory`` may hold: MNIST's files and the weights' original file. One call
+takes less than 8 minutes; what the time does not suffice for is left out and said so. Needs no DVC and no MLflow.
+"""
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+import yaml
+
+from benchmarks import gpu_grid, measure
+from benchmarks.gpu_grid import ROOT, Tree, merged, preset
+
+app = typer.Typer(add_completion=False)
+
+MAKE_NO_TABLE = {"ranking", "ideal", "claims", "comparisons", "chains", "report"}
+SCHEDULES = ["linear", "cosine", "sigmoid"]
+# name -> what changes, what it may cost in seconds; in this order, as long as there is time
+EXPERIMENTS: dict[str, tuple[Tree, float]] = {
+    "T-4000": ({"grid": {"schedule": SCHEDULES, "T": [4000], "seed": [0]}}, 60),
+    "report-network": (merged(preset("report"), {"grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}}), 90),
+    "epochs-50": ({"train": {"epochs": 50}, "grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}}, 80),
+}
+
+
+class Script:
+    """One call: its deadline, and what it has found so far, written after every part."""
+
+    def __init__(self, data: Path, out: Path, budget: float) -> None:
+        self.data, self.out = data.resolve(), out.resolve()
+        self.deadline = time.monotonic() + budget
+        self.found: dict[str, Any] = {"machine": measure.machine(), "parts": {}}
+        self.params = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def part(self, name: str, needs: float, call: Callable[[], Any]) -> None:
+        """Run one part if there is time for it, and keep what it gives, or how it failed: the others still run."""
+        started = time.monotonic()
+        if self.left() < needs:
+            self.found["parts"][name] = {"left_out": f"{self.left():.0f} s were left"}
+        else:
+            try:
+                self.found[name] = call()
+                self.found["parts"][name] = {}
+            except Exception as error:  # a benchmark reports what failed, and goes on to the next part
+                self.found["parts"][name] = {"failed": f"{type(error).__name__}: {error}"[:2000]}
+                traceback.print_exc()
+        self.found["parts"][name]["seconds"] = round(time.monotonic() - started, 1)
+        print(name, self.found["parts"][name], flush=True)
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n")
+
+    def study(self, name: str, changes: Tree, workers: int) -> dict[str, Any]:
+        """A study with some parameters changed, from its first process to the last distance; its table is kept."""
+        with tempfile.TemporaryDirectory() as folder:
+            here = Path(folder)
+            params = merged(self.params, merged({"data": {"directory": str(self.data)}}, changes))
+            gpu_grid.prepare(here, params)
+            todo = list(gpu_grid.jobs(params, MAKE_NO_TABLE))
+            table = [job for job in todo if job.stage == "aggregate"]
+            measured = [job for job in todo if job.stage != "aggregate"]
+            try:
+                found = gpu_grid.run(here, measured, workers, self.deadline)
+                gpu_grid.run(here, table, 1, self.deadline)
+            finally:
+                with tarfile.open(self.out / f"{name}.tar.gz", "w:gz") as tar:
+                    for path in ("params.yaml", "metrics", ".work"):
+                        if (here / path).exists():
+                            tar.add(here / path, f"{name}/{path}", filter=_small)
+        return found
+
+
+def _small(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if "/resume" in member.name else member
+
+
+def cuda_tests() -> dict[str, Any]:
+    """The tests that need a GPU."""
+    files = [str(p) for p in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.cuda" in p.read_text()]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-W", "default", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout[-6000:], done.stderr[-2000:], flush=True)
+    return {"passed": done.returncode == 0, "last_line": done.stdout.strip().splitlines()[-1], "files": len(files)}
+
+
+def rates(script: Script) -> dict[str, Any]:
+    """Speed beside the usual code, on this card, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        params = merged(script.params, {"data": {"directory": str(script.data)}})
+        gpu_grid.prepare(here, params)
+        gpu_grid.run(here, [job for job in gpu_grid.jobs(params, set()) if job.stage == "mnist"], 1, script.deadline)
+        code = (
+            "import json, sys; from benchmarks import gpu_rates; "
+            "json.dump(gpu_rates.all_rates(3, 1.0), open(sys.argv[1], 'w'))"
+        )
+        (here / "benchmarks").symlink_to(ROOT / "benchmarks")
+        subprocess.run([sys.executable, "-c", code, "rates.json"], cwd=here, check=True, timeout=max(1, script.left()))
+        found: dict[str, Any] = json.loads((here / "rates.json").read_text())
+    return found
+
+
+@app.command(help=__doc__)
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with MNIST's files and the weights' original file.")],
+    out: Annotated[Path, typer.Option(help="Where gpu.json and the tables go.")],
+    budget: Annotated[float, typer.Option(help="Seconds that the call may take.")] = 465,
+    workers: Annotated[int, typer.Option(help="Processes at a time that use the GPU.")] = 6,
+) -> None:  # noqa: D103  # its help is the module's docstring
+    if not torch.cuda.is_available():
+        raise SystemExit("error: no CUDA GPU here")
+    script = Script(data, out, budget)
+    script.part("tests", 20, cuda_tests)
+    script.part("grid", 120, lambda: script.study("grid", preset("large"), workers))
+    script.part("rates", 30, lambda: rates(script))
+    for name, (changes, needs) in EXPERIMENTS.items():
+        script.part(name, needs, lambda name=name, changes=changes: script.study(name, changes, workers))  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    app()

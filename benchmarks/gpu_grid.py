@@ -1,0 +1,163 @@
+"""Run the stages of dvc.yaml without DVC, which the GPU's machine lacks: the same commands in the same order.
+
+Every stage is a process of its own, as under DVC. Several run at once: those that use the GPU take turns there while
+others start or write, and those that do not (``HOST``) have the processor's cores.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("ddpm", "stages", "conf", "dvc.yaml")
+HOST = {"mnist", "weights", "schedule", "fid", "ranking", "aggregate"}  # stages that never use a GPU
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of one cell: its command, what it reads and what it writes, paths relative to the study."""
+
+    stage: str
+    command: list[str]
+    deps: tuple[str, ...]
+    outs: tuple[str, ...]
+
+    def needs(self, other: "Job") -> bool:
+        """Whether the other writes what this one reads, a folder including what lies in it."""
+        return any(dep == out or out.startswith(f"{dep}/") for dep in self.deps for out in other.outs)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Tree:
+    """Nested parameters with some of them replaced."""
+    found = dict(base)
+    for name, value in changes.items():
+        found[name] = merged(found[name], value) if isinstance(value, dict) and name in found else value
+    return found
+
+
+def preset(name: str) -> Tree:
+    """The parameters that a preset of conf/ changes, its network included, as Hydra would compose them."""
+    changes: Tree = yaml.safe_load((ROOT / f"conf/preset/{name}.yaml").read_text())
+    for default in changes.pop("defaults", []):
+        for group, choice in default.items():
+            name = group.removeprefix("override /")
+            changes[name] = yaml.safe_load((ROOT / f"conf/{name}/{choice}.yaml").read_text())
+    return changes
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    def value(match: re.Match[str]) -> str:
+        found: Any = values
+        for name in match[1].split("."):
+            found = found[name]
+        return str(found)
+
+    return re.sub(r"\$\{([\w.]+)\}", value, text)
+
+
+def _list(entry: Any, params: Tree) -> list[Any]:
+    """A matrix axis: a list, or the name of one in the parameters."""
+    if isinstance(entry, list):
+        return entry
+    found: Any = params
+    for name in entry.removeprefix("${").removesuffix("}").split("."):
+        found = found[name]
+    return list(found)
+
+
+def jobs(params: Tree, leave_out: set[str]) -> Iterator[Job]:
+    """All stages of the pipeline with these parameters, but those named in ``leave_out``."""
+    for stage, spec in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+        if stage in leave_out:
+            continue
+        axes = {name: _list(entry, params) for name, entry in spec.get("matrix", {}).items()}
+        for choice in product(*axes.values()):
+            values = params | {"item": dict(zip(axes, choice, strict=True))}
+            outs = [next(iter(out)) if isinstance(out, dict) else out
+                    for out in (*spec.get("outs", []), *spec.get("metrics", []))]  # fmt: skip
+            command = _filled(spec["cmd"], values).split()
+            yield Job(
+                stage,
+                [sys.executable, *command[1:]],
+                tuple(_filled(dep, values) for dep in spec["deps"]),
+                tuple(_filled(out, values) for out in outs),
+            )
+
+
+def prepare(folder: Path, params: Tree) -> None:
+    """The sources and the parameters of a study in a folder of its own."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def _run(job: Job, folder: Path, deadline: float) -> float:
+    started = time.monotonic()
+    for out in job.outs:
+        (folder / out).parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}", "DVC_ROOT": str(folder)}
+    log = folder / ".work" / "logs" / f"{job.stage}-{Path(job.outs[0]).stem}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        done = subprocess.run(
+            job.command,
+            cwd=folder,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            timeout=max(1.0, deadline - time.monotonic()),
+        )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(job.command)}: {log.read_text()[-800:]}")
+    return time.monotonic() - started
+
+
+def run(folder: Path, todo: list[Job], workers: int, deadline: float) -> dict[str, Any]:
+    """Run all jobs in an order that their needs allow, those that can use the GPU ``workers`` at a time.
+
+    Returns:
+        ``wall_seconds`` from the first process to the end of the last, and per stage ``runs`` and ``seconds``, the sum
+        of its processes' times from start to end.
+
+    Raises:
+        RuntimeError: a job failed; it says what was printed last.
+        TimeoutExpired: a job was not done at the deadline, a value of ``time.monotonic``.
+    """
+    started, waiting = time.monotonic(), list(todo)
+    running: dict[Future[float], Job] = {}
+    stages: dict[str, dict[str, float]] = {}
+    with ThreadPoolExecutor(workers) as gpu, ThreadPoolExecutor(os.cpu_count() or 1) as host:
+        while waiting or running:
+            open_jobs = [*waiting, *running.values()]
+            for job in [job for job in waiting if not any(job.needs(other) for other in open_jobs if other is not job)]:
+                waiting.remove(job)
+                running[(host if job.stage in HOST else gpu).submit(_run, job, folder, deadline)] = job
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = running.pop(future)
+                try:
+                    spent = future.result()
+                except Exception:
+                    for other in running:
+                        other.cancel()
+                    raise
+                of_stage = stages.setdefault(job.stage, {"runs": 0, "seconds": 0.0})
+                of_stage["runs"] += 1
+                of_stage["seconds"] = round(of_stage["seconds"] + spent, 2)
+    return {"wall_seconds": round(time.monotonic() - started, 1), "stages": stages}

@@ -1,0 +1,234 @@
+"""Speed on a GPU beside the usual code: every case in this one process on the same card, in turns, several rounds."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import peers
+from benchmarks.features import our_features, pytorch_fid, random_weights
+from ddpm.core import rng
+from ddpm.core.mnist import to_model
+from ddpm.core.rng import GpuNoise
+from ddpm.network import unet
+from ddpm.sampling import inference
+from ddpm.sampling.graph import Chain
+from ddpm.sampling.samplers import SAMPLERS
+from ddpm.schedules import make_schedule
+from ddpm.training.loop import Training
+from stages.support import settings
+
+Case = Callable[[], int]
+SAMPLES = 2500  # images a chain
+STEPS = 10  # of a chain
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Time of one call on the GPU, from idle to idle."""
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    call()
+    torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def rates(cases: dict[str, Callable[[], Case]], rounds: int, longest: float) -> dict[str, list[float]]:
+    """Items a second of each case in each round.
+
+    Args:
+        cases: name -> what makes the case; a case does some items a call and says how many.
+        rounds: how often all are measured, one after another.
+        longest: about how many seconds each may take in a round.
+    """
+    made = {}
+    for name, make in cases.items():
+        case = make()
+        for _ in range(3):
+            seconds(case)  # libraries choose their kernels
+        made[name] = (case, max(1, int(longest / seconds(case))))
+
+    def repeat(case: Case, calls: int) -> int:
+        return sum(case() for _ in range(calls))
+
+    found: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, (case, calls) in made.items():
+            items = case() * calls
+            found[name].append(items / seconds(lambda case=case, calls=calls: repeat(case, calls)))  # type: ignore[misc]
+    return found
+
+
+def network() -> unet.UNet:
+    """params.yaml's network with a seed's weights, on the GPU."""
+    net = unet.build(unet.Architecture(**settings.load().network.model_dump()), "cpu")
+    unet.initialise(net, rng.stream(0, "initial weights"))
+    return net.to("cuda")
+
+
+def our_training(*, graph: bool) -> Training:
+    """params.yaml's training, linear schedule, bfloat16."""
+    return peers.our_training(graph=graph)
+
+
+def _trainer(*, graph: bool) -> Case:
+    steps = iter(our_training(graph=graph))
+    return lambda: next(steps).images
+
+
+def _peer_trainer(make: Callable[[], Any], *, bfloat16: bool) -> Case:
+    net, loss = make()
+    net.to("cuda")
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    batch = to_model(peers.images()[: peers.BATCH].to("cuda"))
+
+    def step() -> int:
+        with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
+            value = loss(batch)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return len(batch)
+
+    return step
+
+
+def training() -> dict[str, Callable[[], Case]]:
+    """Training images."""
+    found: dict[str, Callable[[], Case]] = {
+        "ours": lambda: _trainer(graph=True),
+        "ours, without a graph": lambda: _trainer(graph=False),
+    }
+    for name, make in (
+        ("denoising-diffusion-pytorch", peers.denoising_diffusion_pytorch),
+        ("diffusers", peers.diffusers_training),
+    ):
+        found |= {
+            f"{name}, fp32": lambda make=make: _peer_trainer(make, bfloat16=False),  # type: ignore[misc]
+            f"{name}, bf16": lambda make=make: _peer_trainer(make, bfloat16=True),  # type: ignore[misc]
+        }
+    return found
+
+
+def _chain() -> Case:
+    net, schedule = network().requires_grad_(False), make_schedule("linear", peers.T).to("cuda")
+    eps = inference.denoiser(net, schedule, torch.bfloat16)
+    noise = GpuNoise(0, "benchmark", first=0, count=SAMPLES, shape=(1, 28, 28), device="cuda")
+    chain = Chain(eps, schedule, SAMPLERS["clipped"], STEPS, noise)
+
+    def step() -> int:
+        for _ in chain.run():
+            pass
+        return SAMPLES * STEPS
+
+    return step
+
+
+def _peer_chain(*, bfloat16: bool) -> Case:
+    """The loop of diffusers' DDPMPipeline, without its pictures at the end."""
+    from diffusers import DDPMScheduler
+
+    net, scheduler = peers.diffusers_unet().eval().to("cuda"), DDPMScheduler(peers.T)
+
+    @torch.no_grad()
+    def step() -> int:
+        scheduler.set_timesteps(STEPS)
+        x = torch.randn(SAMPLES, 1, 28, 28, device="cuda")
+        for t in scheduler.timesteps:
+            with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
+                eps = net(x, t).sample
+            x = scheduler.step(eps.float(), t, x).prev_sample
+        return SAMPLES * STEPS
+
+    return step
+
+
+def sampling() -> dict[str, Callable[[], Case]]:
+    """Image steps of sampling."""
+    return {
+        "ours": _chain,
+        "diffusers, fp32": lambda: _peer_chain(bfloat16=False),
+        "diffusers, bf16": lambda: _peer_chain(bfloat16=True),
+    }
+
+
+def _pytorch_fid() -> Case:
+    net = pytorch_fid(random_weights(), 3).to("cuda")
+    x = peers.images()[:250].float().div(255).expand(-1, 3, -1, -1)
+
+    @torch.no_grad()
+    def step() -> int:
+        net(x.to("cuda"))[0].cpu()
+        return len(x)
+
+    return step
+
+
+def features() -> dict[str, Callable[[], Case]]:
+    """Images whose Inception features are computed."""
+    return {
+        "ours, default extractor": lambda: our_features("inception-nsfwjs-768", 1000, "cuda"),
+        "ours, 2048-d at 299 px": lambda: our_features("inception-nsfwjs-2048", 1000, "cuda"),
+        "pytorch-fid": _pytorch_fid,
+    }
+
+
+def peaks() -> dict[str, float]:
+    """What the card does at best here: products of 8192 x 8192 matrices, FLOP/s, and a copy, bytes/s."""
+    found = {}
+    for dtype in (torch.bfloat16, torch.float32):
+        generator = rng.stream(0, "peak", device="cuda")
+        a, b = (torch.randn(8192, 8192, device="cuda", generator=generator).to(dtype) for _ in range(2))
+        best = min(seconds(lambda a=a, b=b: a @ b) for _ in range(6))  # type: ignore[misc]
+        found[str(dtype).removeprefix("torch.")] = 2 * 8192**3 / best
+    x = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    y = torch.empty_like(x)
+    found["copy"] = 2 * len(x) / min(seconds(lambda: y.copy_(x)) for _ in range(6))
+    return found
+
+
+def pass_flop() -> float:
+    """Operations of one pass of one image through the network, FLOP."""
+    net, x = network(), torch.zeros(4, 1, 28, 28, device="cuda")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(x, torch.ones(4, dtype=torch.int64, device="cuda"))
+    return counter.get_total_flops() / len(x)
+
+
+def epochs() -> float:
+    """Seconds of a whole training of a default cell, capture included."""
+    return seconds(lambda: [step.step for step in our_training(graph=True)])
+
+
+def long_chain(images: int = 10_000, steps: int = 800) -> float:
+    """Seconds of sampling 10,000 images in 800 steps, in the batches of the study, captures included."""
+    net, schedule = network().requires_grad_(False), make_schedule("linear", steps).to("cuda")
+    eps = inference.denoiser(net, schedule, torch.bfloat16)
+
+    def run() -> None:
+        for first in range(0, images, SAMPLES):
+            noise = GpuNoise(0, "benchmark", first=first, count=SAMPLES, shape=(1, 28, 28), device="cuda")
+            for _ in Chain(eps, schedule, SAMPLERS["clipped"], steps, noise).run():
+                pass
+
+    return seconds(run)
+
+
+def all_rates(rounds: int, longest: float) -> dict[str, Any]:
+    """Everything above, each group in turns."""
+    groups = {"training": training, "sampling": sampling, "features": features}
+    found: dict[str, Any] = {name: rates(make(), rounds, longest) for name, make in groups.items()}
+    flop, peak = pass_flop(), peaks()
+    median = {name: statistics.median(found[name]["ours"]) for name in ("training", "sampling")}
+    return found | {
+        "peaks": peak,
+        "pass_flop": flop,
+        "share_of_bfloat16_peak": {
+            "training": 3 * flop * median["training"] / peak["bfloat16"],
+            "sampling": flop * median["sampling"] / peak["bfloat16"],
+        },
+        "train_5_epochs_seconds": [epochs() for _ in range(2)],
+        "sample_10000_in_800_steps_seconds": long_chain(),
+    }
