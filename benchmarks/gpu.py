@@ -41,6 +41,7 @@ class Script:
 
     def __init__(self, data: Path, out: Path, budget: float) -> None:
         self.data, self.out = data.resolve(), out.resolve()
+        self.out.mkdir(parents=True, exist_ok=True)
         self.deadline = time.monotonic() + budget
         self.found: dict[str, Any] = {"machine": measure.machine(), "parts": {}}
         self.params = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -63,7 +64,6 @@ class Script:
                 traceback.print_exc()
         self.found["parts"][name]["seconds"] = round(time.monotonic() - started, 1)
         print(name, self.found["parts"][name], flush=True)
-        self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n")
 
     def study(self, name: str, changes: Tree, workers: int) -> dict[str, Any]:
@@ -122,7 +122,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Where gpu.json and the tables go.")],
     budget: Annotated[float, typer.Option(help="Seconds that the call may take.")] = 465,
     workers: Annotated[int, typer.Option(help="Processes at a time that use the GPU.")] = 6,
-) -> None:  # noqa: D103  # its help is the module's docstring
+) -> None:
+    """Run all parts, the grid before the rates: it needs most of the time."""
     if not torch.cuda.is_available():
         raise SystemExit("error: no CUDA GPU here")
     script = Script(data, out, budget)
