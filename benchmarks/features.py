@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks import peers
 from benchmarks.worker import serve
+from ddpm.core.device import feature_batch
 from ddpm.features import inception
 from ddpm.features.inception_network import InceptionV3
 
@@ -30,7 +31,7 @@ def our_features(name: str, images: int = IMAGES, device: str = "cpu") -> Callab
     """A case: features of so many digits by one of our extractors."""
     extractor = inception.get_extractor(name)
     net, digits = inception.build(extractor, random_weights()).to(device), peers.images()[:images]
-    return lambda: sum(len(batch) for batch in inception.features(net, extractor, digits))
+    return lambda: sum(len(batch) for batch in inception.features(net, extractor, digits, feature_batch(device)))
 
 
 def _stepper(net: Any, x: Tensor) -> Callable[[], int]:

@@ -31,7 +31,13 @@ SCHEDULES = ["linear", "cosine", "sigmoid"]
 # name -> what changes, what it may cost in seconds; in this order, as long as there is time
 EXPERIMENTS: dict[str, tuple[Tree, float]] = {
     "T-4000": ({"grid": {"schedule": SCHEDULES, "T": [4000], "seed": [0]}}, 60),
-    "report-network": (merged(preset("report"), {"grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}}), 90),
+    "report-network": (
+        merged(
+            preset("report"),
+            {"compute": {"precision": "float32"}, "grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}},
+        ),
+        90,
+    ),
     "epochs-50": ({"train": {"epochs": 50}, "grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}}, 80),
 }
 

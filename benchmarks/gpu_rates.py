@@ -13,7 +13,7 @@ from benchmarks.features import our_features, pytorch_fid, random_weights
 from ddpm.core import rng
 from ddpm.core.mnist import to_model
 from ddpm.core.rng import GpuNoise
-from ddpm.network import unet
+from ddpm.network import kinds
 from ddpm.sampling import inference
 from ddpm.sampling.graph import Chain
 from ddpm.sampling.samplers import SAMPLERS
@@ -61,11 +61,9 @@ def rates(cases: dict[str, Callable[[], Case]], rounds: int, longest: float) -> 
     return found
 
 
-def network() -> unet.UNet:
+def network() -> torch.nn.Module:
     """params.yaml's network with a seed's weights, on the GPU."""
-    net = unet.build(unet.Architecture(**settings.load().network.model_dump()), "cpu")
-    unet.initialise(net, rng.stream(0, "initial weights"))
-    return net.to("cuda")
+    return kinds.create(settings.load().network.model_dump(), rng.stream(0, "initial weights")).to("cuda")
 
 
 def our_training(*, graph: bool) -> Training:

@@ -12,7 +12,7 @@ from ddpm import artifacts
 from ddpm.core import rng
 from ddpm.core.device import choose
 from ddpm.core.mnist import parse_images, to_model
-from ddpm.network import unet
+from ddpm.network import kinds, unet
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Training
 from ddpm.training.recipe import Recipe
@@ -44,9 +44,7 @@ def our_training(recipe: Recipe | None = None, timesteps: int = T, *, graph: boo
     params = settings.load()
     device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", timesteps).to(device)
-    net = unet.build(unet.Architecture(**params.network.model_dump()), "cpu")
-    unet.initialise(net, rng.stream(0, "initial weights"))
-    net = net.to(device)
+    net = kinds.create(params.network.model_dump(), rng.stream(0, "initial weights")).to(device)
     recipe = recipe or Recipe(**params.train.model_dump(exclude={"images"}))
     return Training(net, unet.denoiser(net, schedule, dtype), images().to(device), schedule, recipe, 0, graph=graph)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from ddpm.classifier import load_classifier
 from ddpm.core import rng
 from ddpm.core.device import choose
 from ddpm.core.mnist import to_uint8
-from ddpm.network import unet
 from ddpm.quality.frechet import frechet_distance
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
@@ -91,12 +90,12 @@ def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
     marks = [EPOCH * k // per_epoch for k in range(1, epochs * per_epoch + 1)]
     stops = [lambda _, images, mark=mark: images >= mark for mark in marks]
     return [
-        Point(seconds, images, *judge(_our_samples(cast(unet.UNet, training.ema))))
+        Point(seconds, images, *judge(_our_samples(training.ema)))
         for seconds, images in _timed((step.images for step in training), stops)  # type: ignore[arg-type]
     ]
 
 
-def _our_samples(net: unet.UNet) -> Tensor:
+def _our_samples(net: nn.Module) -> Tensor:
     device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", CALLS).to(device)
 

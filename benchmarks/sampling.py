@@ -9,7 +9,7 @@ from benchmarks.measure import use_threads
 from benchmarks.worker import serve
 from ddpm.core import rng
 from ddpm.core.device import choose
-from ddpm.network import unet
+from ddpm.network import kinds
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
@@ -19,9 +19,8 @@ IMAGES = 100
 STEPS = 5
 
 
-def _network() -> unet.UNet:
-    net = unet.build(unet.Architecture(**settings.load().network.model_dump()), "cpu")
-    unet.initialise(net, rng.stream(0, "initial weights"))
+def _network() -> torch.nn.Module:
+    net = kinds.create(settings.load().network.model_dump(), rng.stream(0, "initial weights"))
     return net.eval().requires_grad_(False)
 
 

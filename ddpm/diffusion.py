@@ -80,8 +80,8 @@ def predict_x_0(x_t: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tens
     return (x_t - _at((1 - alpha_bar).sqrt(), x_t) * eps) / _at(alpha_bar.sqrt(), x_t)
 
 
-def noise_from_velocity(velocity: Denoiser, schedule: Schedule) -> Denoiser:
-    """eps_theta read off a network that gives v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0.
+def epsilon_from_v(v_theta: Denoiser, schedule: Schedule) -> Denoiser:
+    """Wrap a v-prediction network, v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0, as an epsilon-predictor.
 
     eps = sqrt(1 - alpha_bar_t) x_t + sqrt(alpha_bar_t) v (Salimans & Ho 2022, appendix D), so an error of v counts
     little where x_t is almost all noise. The loss stays on eps.
@@ -89,7 +89,7 @@ def noise_from_velocity(velocity: Denoiser, schedule: Schedule) -> Denoiser:
     signal, noise = schedule.alpha_bar.sqrt(), (1 - schedule.alpha_bar).sqrt()
 
     def eps_theta(x_t: Tensor, t: Tensor) -> Tensor:
-        return _at(noise[t], x_t) * x_t + _at(signal[t], x_t) * velocity(x_t, t)
+        return _at(noise[t], x_t) * x_t + _at(signal[t], x_t) * v_theta(x_t, t)
 
     return eps_theta
 

@@ -12,7 +12,7 @@ from ddpm.core.device import choose, use_graph
 from ddpm.core.mnist import parse_images
 from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
-from ddpm.network import unet
+from ddpm.network import kinds, unet
 from ddpm.network.checkpoint import save_network
 from ddpm.training.loop import Training, TrainingStep
 from ddpm.training.recipe import Recipe
@@ -73,10 +73,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     device, dtype = choose(**params.compute.model_dump())
     images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[: params.train.images].to(device)
     table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)
-    architecture = unet.Architecture(**params.network.model_dump())
-    net = unet.build(architecture, "cpu")
-    unet.initialise(net, rng.stream(seed, "initial weights"))  # on the CPU: the same weights for every device
-    net = net.to(device)
+    network = params.network.model_dump(mode="json")
+    net = kinds.create(network, rng.stream(seed, "initial weights")).to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))
     denoiser, graph = unet.denoiser(net, table, dtype), use_graph(net, device)
     training = Training(net, denoiser, images, table, recipe, seed, graph=graph)
@@ -84,7 +82,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     resume = Resume(f"train-{cell}", deciding, [TRAIN_IMAGES, cell.table])
     log = _run(training, cell, resume)
 
-    save_network(cell.model, training.ema.state_dict(), architecture, dtype, str(cell))
+    save_network(cell.model, training.ema.state_dict(), network, dtype, str(cell))
     artifacts.write_json_lines(cell.log, log)
     resume.done()
     record("train", str(cell), time.monotonic() - started, recipe.epochs * len(images))

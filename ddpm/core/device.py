@@ -42,3 +42,8 @@ def use_graph(network: nn.Module, device: str) -> bool:
 def sample_batch(batch_size: int, device: str) -> int:
     """How many images to sample at once: a GPU needs more than a CPU's cache can hold."""
     return max(batch_size, GPU_SAMPLE_BATCH) if device == "cuda" else batch_size
+
+
+def feature_batch(device: str) -> int:
+    """How many images the feature extractor takes at once: on a CPU their activations should stay near the cache."""
+    return 1000 if device == "cuda" else 16

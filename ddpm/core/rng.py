@@ -4,9 +4,13 @@ The same name gives the same numbers on the same kind of device, whatever ran be
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+_GLOBAL = torch.random.default_generator
 
 NOISE_BLOCK = 64  # images drawn together; a constant of the format, so that the batch size is none
 
@@ -22,6 +26,17 @@ def stream(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -
     name = repr((seed, *purpose)).encode()
     state = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1  # 63 bits: what manual_seed takes
     return torch.Generator(device).manual_seed(state)
+
+
+@contextmanager
+def global_generator(generator: torch.Generator) -> Iterator[None]:
+    """Let a generator decide what someone else's code draws from torch's global one, which is restored afterwards."""
+    before = _GLOBAL.get_state()
+    _GLOBAL.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+    try:
+        yield
+    finally:
+        _GLOBAL.set_state(before)
 
 
 def image_noise(

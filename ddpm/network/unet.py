@@ -3,74 +3,31 @@
 With ``patch = 2`` a space-to-depth stem turns 28 x 28 x 1 into 14 x 14 x 4, which costs nothing and quarters every
 later pass; the output is folded back the same way. With ``patch = 1`` it is the report's network at full resolution.
 
-What the network puts out is the noise itself, or the velocity v from which ``denoiser`` reads the noise off: where x_t
-is almost all noise, the answer is almost x_t, and copying it needs no convolution.
+The output is either epsilon (epsilon-prediction) or v (v-prediction), which ``denoiser`` converts to epsilon.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddpm.core.mnist import SIDE
-from ddpm.diffusion import Denoiser, Schedule, noise_from_velocity
-from ddpm.errors import StudyError
-from ddpm.network.layers import HEAD_CHANNELS, TIME_CHANNELS, Attention, Down, Residual, Up, normalise
+from ddpm.diffusion import Denoiser, Schedule, epsilon_from_v
+from ddpm.network.architecture import Architecture
+from ddpm.network.layers import (
+    TIME_CHANNELS,
+    Attention,
+    Down,
+    Residual,
+    Up,
+    fourier_features,
+    fourier_features_by_recursion,
+    normalise,
+)
 
 _TIME_FEATURES = 64  # sines and cosines of t
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The shape of a U-Net.
-
-    Attributes:
-        patch: side of the space-to-depth patches, pixels; 1 for none.
-        channels: channels of each level, finest first; each level halves the side.
-        blocks: residual blocks of every level but the last on the way down, and as many on the way up.
-        middle_blocks: residual blocks of the last level; every second one is dilated.
-        attention: self-attention after them.
-        stem_kernel: side of the first convolution; 1 mixes the channels of a patch and leaves the rest to the blocks.
-        kernels: sides of a block's two convolutions. A second of 1 x 1 takes almost half of the operations away.
-        downsample: how a level is left: ``strided`` convolution, or ``maxpool`` as in the report.
-        output: what the last layer gives: ``noise`` as in the report, or ``velocity`` (see ``denoiser``).
-        octaves: octaves k of the input's sines and cosines (see ``fourier_features``); none as in the report.
-    """
-
-    patch: int
-    channels: tuple[int, ...]
-    blocks: int
-    middle_blocks: int
-    attention: bool
-    stem_kernel: int
-    kernels: tuple[int, int]
-    downsample: Literal["strided", "maxpool"]
-    output: Literal["noise", "velocity"]
-    octaves: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        side = self.patch * 2 ** (len(self.channels) - 1)
-        if self.patch < 1 or not self.channels or SIDE % side:
-            raise StudyError(
-                f"patch {self.patch} and {len(self.channels)} levels do not divide {SIDE} x {SIDE} images",
-                where="network",
-                cure="patch x 2^(levels - 1) must be 1, 2, 4, 7, 14 or 28",
-            )
-        if len(self.kernels) != 2 or any(k < 1 or k % 2 == 0 for k in (self.stem_kernel, *self.kernels)):
-            raise StudyError(
-                f"kernels must be odd, and two a block: {self.stem_kernel}, {self.kernels}",
-                where="network.stem_kernel, network.kernels",
-            )
-        if self.attention and self.channels[-1] % HEAD_CHANNELS:
-            raise StudyError(
-                f"attention needs a last level of a multiple of {HEAD_CHANNELS} channels",
-                where=f"network.channels {self.channels}",
-            )
 
 
 def time_features(t: Tensor, size: int) -> Tensor:
@@ -81,18 +38,6 @@ def time_features(t: Tensor, size: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], 1)
 
 
-def fourier_features(x: Tensor, octaves: tuple[int, ...]) -> Tensor:
-    """Put sin(2^k pi x) and cos(2^k pi x) beside x: ``[..., C]`` -> ``[..., C (1 + 2 len(octaves))]``.
-
-    They magnify what is too faint for the network otherwise, and for bfloat16: the noise of the first steps
-    (Kingma et al. 2021, appendix C).
-    """
-    if not octaves:
-        return x
-    angles = torch.cat([2**k * math.pi * x for k in octaves], -1)
-    return torch.cat([x, angles.sin(), angles.cos()], -1)
-
-
 class UNet(nn.Module):
     """The network. Parameters are uninitialised until ``initialise`` or a state dict fills them."""
 
@@ -101,7 +46,7 @@ class UNet(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a, channels = architecture, architecture.channels
-        self.patch, self.octaves, self.output = a.patch, a.octaves, a.output
+        self.patch, self.octaves, self.prediction = a.patch, a.octaves, a.prediction
         self.time = nn.Sequential(
             nn.Linear(_TIME_FEATURES, TIME_CHANNELS), nn.SiLU(), nn.Linear(TIME_CHANNELS, TIME_CHANNELS), nn.SiLU()
         )
@@ -109,12 +54,12 @@ class UNet(nn.Module):
         pairs = list(pairwise(channels))
 
         def residuals(c: int) -> nn.ModuleList:
-            return nn.ModuleList(Residual(c, a.kernels, norm=False) for _ in range(a.blocks))
+            return nn.ModuleList(Residual(c, a.kernels, norm=a.norm == "all") for _ in range(a.blocks))
 
         self.encoder = nn.ModuleList(residuals(fine) for fine, _ in pairs)
         self.down = nn.ModuleList(Down(fine, coarse, a.downsample) for fine, coarse in pairs)
         self.middle = nn.ModuleList(
-            Residual(channels[-1], a.kernels, norm=True, dilation=1 + i % 2) for i in range(a.middle_blocks)
+            Residual(channels[-1], a.kernels, norm=a.norm != "none", dilation=1 + i % 2) for i in range(a.middle_blocks)
         )
         self.attention = Attention(channels[-1]) if a.attention else None
         pairs.reverse()  # coarsest first from here
@@ -126,34 +71,85 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList(residuals(fine) for fine, _ in pairs)
         self.scale_shift = nn.Linear(TIME_CHANNELS, 2 * channels[0])
         self.head = nn.Conv2d(channels[0], a.patch**2, 1)
+        for place, block in enumerate(self.residual_blocks()):
+            block.place = place
+
+    def embedding(self, t: Tensor) -> Tensor:
+        """The embedding of the time, float32 ``[B, TIME_CHANNELS]``, never under autocast: it costs next to nothing."""
+        with torch.autocast(t.device.type, enabled=False):
+            return self.time(time_features(t, _TIME_FEATURES))  # type: ignore[no-any-return]
+
+    def residual_blocks(self) -> list[Residual]:
+        """All of them, in the order of their use."""
+        return [module for module in self.modules() if isinstance(module, Residual)]
+
+    def time_layers(self) -> list[nn.Linear]:
+        """The layers that project the time embedding: one a residual block, in their order, and the head's."""
+        return [*(block.time for block in self.residual_blocks()), self.scale_shift]
+
+    def time_projections(self, t: Tensor) -> list[Tensor]:
+        """What ``time_layers`` give for int64 ``[B]`` or ``[1]`` in 1..T: ``[B, K]`` each."""
+        embedding = self.embedding(t)
+        return [layer(embedding) for layer in self.time_layers()]
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """x_t float ``[B, 1, 28, 28]``, t int64 ``[B]`` or ``[1]`` in 1..T -> noise or velocity ``[B, 1, 28, 28]``."""
-        with torch.autocast(x_t.device.type, enabled=False):  # a few numbers an image
-            embedding = self.time(time_features(t, _TIME_FEATURES))
-        x = F.pixel_unshuffle(x_t, self.patch).permute(0, 2, 3, 1).contiguous()
-        x = self.stem(fourier_features(x, self.octaves).permute(0, 3, 1, 2))
+        """x_t float ``[B, 1, 28, 28]``, t int64 ``[B]`` or ``[1]`` in 1..T -> epsilon or v, ``[B, 1, 28, 28]``."""
+        return self.body(x_t, self.time_projections(t))
+
+    def body(self, x_t: Tensor, times: Sequence[Tensor]) -> Tensor:
+        """The network without its time embedding.
+
+        Args:
+            x_t: float ``[B, 1, 28, 28]``.
+            times: the time embedding projected by ``time_layers``, each ``[B, K]``, or ``[K]`` where all images have
+                one t and no gradient is needed.
+
+        Returns:
+            epsilon or v, ``[B, 1, 28, 28]``.
+        """
+        x = self.stem(self._input(x_t, one_time=times[-1].dim() == 1))
         x = x.contiguous(memory_format=torch.channels_last)  # and so to the end
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=True):
             for block in blocks:  # type: ignore[attr-defined]  # a ModuleList iterates, its stub says Module
-                x = block(x, embedding)
+                x = block(x, times[block.place])
                 skips.append(x)
             x = down(x)
         for block in self.middle:
-            x = block(x, embedding)
+            x = block(x, times[block.place])
         x = x if self.attention is None else self.attention(x)
         for up, merges, blocks in zip(self.up, self.skip, self.decoder, strict=True):
             x = up(x)
             for merge, block in zip(merges, blocks, strict=True):  # type: ignore[call-overload]
-                x = block(x + merge(skips.pop()), embedding)
-        # norm, then scale and shift by the time (Dhariwal & Nichol 2021, section 3, adaptive norm)
-        scale, shift = self.scale_shift(embedding)[:, :, None, None].chunk(2, 1)
-        return F.pixel_shuffle(self.head(F.silu(normalise(x) * (1 + scale) + shift)), self.patch)
+                x = block(merge(skips.pop()).add_(x), times[block.place])
+        return self._output(x, times[-1])
+
+    def _input(self, x_t: Tensor, *, one_time: bool) -> Tensor:
+        """Patches and their Fourier features; with one t for all, in the precision of the weights."""
+        x = F.pixel_unshuffle(x_t, self.patch)
+        if one_time:
+            x = fourier_features_by_recursion(x, self.octaves).to(self.stem.weight.dtype)
+            return x.contiguous(memory_format=torch.channels_last)
+        x = fourier_features(x.permute(0, 2, 3, 1).contiguous(), self.octaves)
+        return x.permute(0, 3, 1, 2)
+
+    def _output(self, x: Tensor, time: Tensor) -> Tensor:
+        """Norm, then scale and shift by the time (Dhariwal & Nichol 2021, section 3, adaptive norm), then pixels."""
+        if time.dim() == 1:
+            scale, shift = time.chunk(2)
+            y = self.head(F.silu(normalise(x, 1 + scale, shift), inplace=True))
+        else:
+            scale, shift = time[:, :, None, None].chunk(2, 1)
+            y = self.head(F.silu(normalise(x) * (1 + scale) + shift))
+        # pixel_shuffle, in half the time: [B, patch^2, H, W] -> [B, 1, H patch, W patch]
+        b, _, height, width = y.shape
+        p = self.patch
+        y = y.permute(0, 2, 3, 1).reshape(b, height, width, p, p).transpose(2, 3)
+        return y.reshape(b, 1, height * p, width * p)
 
 
 def _zero_initialised(network: UNet) -> Iterator[nn.Module]:
-    """The last layer of every residual branch, and the head: the new network puts out 0."""
+    """The last layer of every residual branch, and the head: an untrained network outputs 0."""
     for module in network.modules():
         if isinstance(module, Residual):
             yield module.conv_2
@@ -182,15 +178,15 @@ def build(architecture: Architecture, device: torch.device | str) -> UNet:
     return network.to_empty(device=device)
 
 
-def denoiser(network: UNet, schedule: Schedule, dtype: torch.dtype) -> Denoiser:
-    """eps_theta of a network: under autocast to ``dtype`` unless that is float32, and read off v where it gives v.
+def denoiser(network: nn.Module, schedule: Schedule, dtype: torch.dtype) -> Denoiser:
+    """eps_theta of any network, with a t for each image: under autocast to ``dtype`` unless that is float32.
 
-    Reading the noise off the velocity is float32 whatever ``dtype`` is. The schedule's tables must be on the network's
-    device.
+    A network that does not say what it predicts predicts epsilon. v is converted to epsilon in float32 whatever
+    ``dtype`` is. The schedule's tables must be on the network's device.
     """
 
     def call(x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x_t.device.type, dtype, enabled=dtype != torch.float32):
             return network(x_t, t).float()  # type: ignore[no-any-return]
 
-    return noise_from_velocity(call, schedule) if network.output == "velocity" else call
+    return epsilon_from_v(call, schedule) if getattr(network, "prediction", "epsilon") == "v" else call

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from ddpm.core import rng
 from ddpm.core.mnist import to_model
 from ddpm.diffusion import Denoiser, Schedule, draw_t, l_simple
+from ddpm.errors import StudyError
+from ddpm.network.unet import UNet
 from ddpm.training.graph import StepGraph
 from ddpm.training.optimizers import MuonAndAdam
 from ddpm.training.recipe import Recipe
@@ -69,6 +71,12 @@ class Training:
 
     def _optimizer(self) -> MuonAndAdam:
         recipe = self.recipe
+        if recipe.muon_learning_rate and not isinstance(self.network, UNet):
+            raise StudyError(
+                "Muon trains the hidden convolutions of kind unet alone",
+                where="train.muon_learning_rate",
+                cure="set it to 0 for a network of another kind",
+            )
         hidden = hidden_convolutions(self.network) if recipe.muon_learning_rate else []
         known = {id(weight) for weight in hidden}
         others = [p for p in self.network.parameters() if id(p) not in known]

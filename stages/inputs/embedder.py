@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ddpm import artifacts
+from ddpm.core.device import feature_batch
 from ddpm.errors import StudyError
 from ddpm.features import inception
 from stages.support.cells import WEIGHTS
@@ -35,6 +36,7 @@ class Embedder:
         self.extractor = extractor
         self.network = inception.build(extractor, {key: torch.from_numpy(value) for key, value in tensors.items()})
         self.network.to(device)
+        self.batch = feature_batch(device)
         digest = hashlib.sha256(artifacts.read_bytes(WEIGHTS)).hexdigest()
         self.identity = {key: str(value) for key, value in asdict(extractor).items()}
         self.identity |= {"weights_sha256": digest, "dtype": "float32"}
@@ -49,7 +51,7 @@ class Embedder:
         with progress(label, len(images), "images") as advance:
             advance(sum(map(len, batches)))
             left = images[sum(map(len, batches)) :]
-            for batch in inception.features(self.network, self.extractor, left) if len(left) else ():
+            for batch in inception.features(self.network, self.extractor, left, self.batch) if len(left) else ():
                 batches.append(batch.numpy())
                 advance(len(batch))
                 if resume.due():

@@ -6,21 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ddpm.errors import StudyError
 from stages.support.cells import Cell
+from stages.support.fields import Fraction, Positive, Strict
+from stages.support.network import KINDS, Network
 
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 PATH = Path("params.yaml")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
-
-
-class Grid(_Strict):
+class Grid(Strict):
     """The cells of the study: the product of the axes."""
 
     schedule: Annotated[list[str], Field(min_length=1)]
@@ -33,7 +29,7 @@ class Grid(_Strict):
         return [Cell(schedule, T, seed) for schedule, T, seed in product(self.schedule, self.T, self.seed)]
 
 
-class Compute(_Strict):
+class Compute(Strict):
     """Where and in which precision the network runs, and on how many threads of a CPU: the last digits depend on it."""
 
     device: Literal["auto", "cpu", "cuda"]
@@ -41,22 +37,7 @@ class Compute(_Strict):
     threads: Positive
 
 
-class Network(_Strict):
-    """See ``ddpm.network.unet.Architecture``."""
-
-    patch: Positive
-    channels: tuple[Positive, ...]
-    blocks: Positive
-    middle_blocks: Annotated[int, Field(ge=0)]
-    attention: bool
-    stem_kernel: Positive
-    kernels: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2)]
-    downsample: Literal["strided", "maxpool"]
-    output: Literal["noise", "velocity"]
-    octaves: tuple[Annotated[int, Field(ge=0, le=8)], ...]
-
-
-class Train(_Strict):
+class Train(Strict):
     """See ``ddpm.training.loop.Recipe``; ``images`` are the first of MNIST's 60,000."""
 
     images: Annotated[int, Field(ge=1, le=60_000)]
@@ -70,14 +51,14 @@ class Train(_Strict):
     ema_decay: Fraction
 
 
-class Sample(_Strict):
+class Sample(Strict):
     """Images per cell and sampler; the batch size changes the speed, never which noise an image gets."""
 
     images: Annotated[int, Field(ge=8)]
     batch_size: Positive
 
 
-class Reference(_Strict):
+class Reference(Strict):
     """Real images: the reference set, the disjoint pool of the floor, and test images."""
 
     images: Annotated[int, Field(ge=2)]
@@ -85,7 +66,7 @@ class Reference(_Strict):
     test_images: Annotated[int, Field(ge=2, le=10_000)]
 
 
-class Fid(_Strict):
+class Fid(Strict):
     """``kid_images``: how many reference images KID, precision and recall compare with (their cost is quadratic);
     ``kid_block``: images of a block of KID, for its error.
     """
@@ -94,7 +75,7 @@ class Fid(_Strict):
     kid_block: Annotated[int, Field(ge=2)]
 
 
-class Classifier(_Strict):
+class Classifier(Strict):
     """See ``ddpm.classifier.Recipe``."""
 
     epochs: Positive
@@ -102,7 +83,7 @@ class Classifier(_Strict):
     learning_rate: Annotated[float, Field(gt=0)]
 
 
-class Heldout(_Strict):
+class Heldout(Strict):
     """Test images for L_simple, and for the loss at each of the log SNRs, ascending."""
 
     images: Annotated[int, Field(ge=2, le=10_000)]
@@ -110,21 +91,21 @@ class Heldout(_Strict):
     log_snr: Annotated[tuple[float, ...], Field(min_length=1)]
 
 
-class Validation(_Strict):
+class Validation(Strict):
     """Real images of each disturbed set, and the degrees of the disturbances, ascending."""
 
     images: Annotated[int, Field(ge=2)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]
 
 
-class Ideal(_Strict):
+class Ideal(Strict):
     """For which T the best possible network is sampled, and how many images; its cost grows with both."""
 
     T: Annotated[list[Positive], Field(min_length=1)]
     images: Annotated[int, Field(ge=8)]
 
 
-class Chains(_Strict):
+class Chains(Strict):
     """Which cell of every schedule the report animates, how many images, and how many moments of their way."""
 
     T: Positive
@@ -133,19 +114,19 @@ class Chains(_Strict):
     frames: Annotated[int, Field(ge=2, le=100)]
 
 
-class Ranking(_Strict):
+class Ranking(Strict):
     """How often 32 samples are drawn from every cell."""
 
     draws: Positive
 
 
-class Diff(_Strict):
+class Diff(Strict):
     """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` says no."""
 
     log_ratio: Annotated[float, Field(ge=0)]
 
 
-class Data(_Strict):
+class Data(Strict):
     """``name``: which data set. ``directory``: where to find its files and the weights instead of fetching them; empty
     to fetch.
     """
@@ -154,7 +135,7 @@ class Data(_Strict):
     directory: str
 
 
-class Params(_Strict):
+class Params(Strict):
     """All parameters of the study, as composed from conf/."""
 
     schedule: str | int
@@ -199,7 +180,7 @@ def parse(text: str, where: str = str(PATH)) -> Params:
         ) from error
     except ValidationError as error:
         first, count = error.errors()[0], error.error_count()
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        key = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "the file"
         more = f" (and {count - 1} more)" if count > 1 else ""
         cure = "correct it in conf/ and run python -m stages.tools.compose"
         raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, cure=cure) from error

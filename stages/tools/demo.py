@@ -17,7 +17,7 @@ from ddpm import artifacts
 from ddpm.core import rng
 from ddpm.core.device import choose
 from ddpm.core.mnist import SIDE, parse_images, to_uint8
-from ddpm.network import unet
+from ddpm.network import kinds, unet
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
@@ -58,8 +58,7 @@ def main(
     device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     digits = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:images].to(device)
-    net = unet.build(unet.Architecture(**params.network.model_dump()), "cpu")
-    unet.initialise(net, rng.stream(0, "initial weights"))
+    net = kinds.create(params.network.model_dump(), rng.stream(0, "initial weights"))
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
     table = table.to(device)
     training = Training(net, unet.denoiser(net.to(device), table, dtype), digits, table, recipe, seed=0)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ddpm.diffusion import Schedule, l_simple, noise_from_velocity, posterior, predict_x_0, prior_kl, q_sample
+from ddpm.diffusion import Schedule, epsilon_from_v, l_simple, posterior, predict_x_0, prior_kl, q_sample
 from ddpm.schedules import make_schedule
 
 
@@ -56,7 +56,7 @@ def test_noise_is_read_off_the_true_velocity(schedule: Schedule) -> None:
     x_0, eps, t = noise(8, 1, 4, 4).double(), noise(8, 1, 4, 4, seed=1).double(), torch.arange(1, 61, 8)
     alpha_bar = schedule.alpha_bar[t].view(-1, 1, 1, 1)
     v = alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x_0
-    found = noise_from_velocity(lambda x_t, t: v, schedule)(q_sample(x_0, t, eps, schedule), t)
+    found = epsilon_from_v(lambda x_t, t: v, schedule)(q_sample(x_0, t, eps, schedule), t)
     torch.testing.assert_close(found, eps)
 
 
@@ -64,7 +64,7 @@ def test_error_of_velocity_fades_with_the_signal() -> None:
     # at cosine's last step alpha_bar is so small that whatever v is, x_T is taken for the noise
     end = make_schedule("cosine", 50)
     x, t = noise(2, 1, 4, 4), torch.tensor([50, 50])
-    found = noise_from_velocity(lambda x_t, t: torch.ones_like(x_t), end)(x, t)
+    found = epsilon_from_v(lambda x_t, t: torch.ones_like(x_t), end)(x, t)
     assert float((found - x).abs().max()) < 2 * float(end.alpha_bar[-1].sqrt())
 
 

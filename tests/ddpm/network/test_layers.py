@@ -45,7 +45,11 @@ def test_residual_is_its_formula(norm: bool, dilation: int) -> None:
         h = F.group_norm(F.conv2d(x, first, padding=dilation, dilation=dilation), 1) + time
     else:
         h = F.conv2d(F.silu(x + time[:, :CHANNELS]), first, padding=1) + time[:, CHANNELS:]
-    torch.testing.assert_close(block(x, embedding), x + F.conv2d(F.silu(h), second))
+    expected = x + F.conv2d(F.silu(h), second)
+    torch.testing.assert_close(block(x, time.flatten(1)), expected)
+    with torch.no_grad():  # one time for all images
+        one = torch.cat([block(x[i : i + 1], time[i].flatten()) for i in range(len(x))])
+    torch.testing.assert_close(one, expected)
 
 
 def test_attention_is_its_formula() -> None:

@@ -2,15 +2,19 @@
 
 import dataclasses
 import math
+from typing import Any, Literal
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from ddpm.core import rng
-from ddpm.diffusion import noise_from_velocity
+from ddpm.diffusion import epsilon_from_v
 from ddpm.errors import StudyError
 from ddpm.network import unet
-from ddpm.network.unet import Architecture, UNet, denoiser, fourier_features, time_features
+from ddpm.network.architecture import Architecture
+from ddpm.network.layers import fourier_features
+from ddpm.network.unet import UNet, denoiser, time_features
 from ddpm.schedules import make_schedule
 
 SMALL = Architecture(
@@ -22,7 +26,8 @@ SMALL = Architecture(
     stem_kernel=1,
     kernels=(3, 1),
     downsample="strided",
-    output="velocity",
+    prediction="v",
+    norm="middle",
     octaves=(2, 4),
 )
 FULL = Architecture(
@@ -34,7 +39,8 @@ FULL = Architecture(
     stem_kernel=3,
     kernels=(3, 3),
     downsample="maxpool",
-    output="noise",
+    prediction="epsilon",
+    norm="all",
     octaves=(),
 )
 SCHEDULE = make_schedule("linear", 50)
@@ -61,7 +67,7 @@ def inputs(n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("architecture", [SMALL, FULL])
-def test_new_network_puts_out_zero(architecture: Architecture) -> None:
+def test_an_untrained_network_outputs_zero(architecture: Architecture) -> None:
     x, t = inputs()
     out = build(architecture)(x, t)
     assert out.shape == x.shape
@@ -150,7 +156,7 @@ def test_denoiser_reads_the_noise_off_the_output() -> None:
     noise, velocity = awake(FULL), awake(SMALL)
     assert torch.equal(denoiser(noise, SCHEDULE, torch.float32)(x, t), noise(x, t))
     found = denoiser(velocity, SCHEDULE, torch.float32)(x, t)
-    assert torch.equal(found, noise_from_velocity(velocity, SCHEDULE)(x, t))
+    assert torch.equal(found, epsilon_from_v(velocity, SCHEDULE)(x, t))
 
 
 @pytest.mark.parametrize(
@@ -188,3 +194,56 @@ def test_every_convolution_finds_channels_last(architecture: Architecture) -> No
     net(*inputs())
     assert [name for name, ok in found.items() if not ok] == []
     assert len(found) >= 10
+
+
+def test_forward_is_the_body_with_the_projected_time() -> None:
+    net = awake(SMALL)
+    x, t = inputs()
+    assert torch.equal(net(x, t), net.body(x, net.time_projections(t)))
+    assert [block.place for block in net.residual_blocks()] == list(range(len(net.time_layers()) - 1))
+
+
+@pytest.mark.parametrize(("norm", "normalised"), [("all", [1, 1, 1]), ("middle", [0, 1, 0]), ("none", [0, 0, 0])])
+def test_norm_says_which_blocks_normalise(norm: Literal["all", "middle", "none"], normalised: list[int]) -> None:
+    """An image times 10 leaves a block that normalises as it was, but for what its skip connection adds."""
+    net = awake(dataclasses.replace(SMALL, norm=norm))
+    found = []
+    for block in net.residual_blocks():
+        x = torch.randn(2, block.conv_1.in_channels, 6, 6, generator=torch.Generator().manual_seed(0))
+        time = block.time(torch.zeros(2, block.time.in_features))
+        branch, scaled = (block(k * x, time) - k * x for k in (1, 10))
+        found.append(int(torch.allclose(branch, scaled, rtol=1e-3, atol=1e-3)))
+    assert found == normalised
+
+
+def test_reference_forward() -> None:
+    """The network again, written without its layers, in the order of Ho et al.'s figure: down, middle, up, head."""
+    net = awake(dataclasses.replace(SMALL, octaves=()))
+    x, t = inputs()
+    p = dict(net.named_parameters())
+
+    def conv(name: str, x: torch.Tensor, **how: Any) -> torch.Tensor:
+        return F.conv2d(x, p[f"{name}.weight"], p.get(f"{name}.bias"), **how)
+
+    def linear(name: str, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, p[f"{name}.weight"], p[f"{name}.bias"])[:, :, None, None]
+
+    def block(name: str, x: torch.Tensor, *, norm: bool) -> torch.Tensor:
+        time = linear(f"{name}.time", embedding)
+        if norm:
+            h = time + F.group_norm(conv(f"{name}.conv_1", x, padding=1), 1)
+        else:
+            t_1, t_2 = time.chunk(2, 1)
+            h = t_2 + conv(f"{name}.conv_1", F.silu(t_1 + x), padding=1)
+        return x + conv(f"{name}.conv_2", F.silu(h))
+
+    embedding = F.silu(F.linear(time_features(t, 64), p["time.0.weight"], p["time.0.bias"]))
+    embedding = F.silu(F.linear(embedding, p["time.2.weight"], p["time.2.bias"]))
+    fine = block("encoder.0.0", conv("stem", F.pixel_unshuffle(x, 2)), norm=False)
+    y = block("middle.0", conv("down.0.conv", fine, stride=2), norm=True)
+    weight = p["up.0.conv.weight"].view(2, 2, 16, 32).permute(3, 2, 0, 1)
+    y = F.conv_transpose2d(y, weight, stride=2) + conv("skip.0.0", fine)
+    y = block("decoder.0.0", y, norm=False)
+    scale, shift = linear("scale_shift", embedding).chunk(2, 1)
+    expected = F.pixel_shuffle(conv("head", F.silu(F.group_norm(y, 1) * (1 + scale) + shift)), 2)
+    torch.testing.assert_close(net(x, t), expected, rtol=1e-4, atol=1e-4)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.network import unet
-from ddpm.network.unet import Architecture
+from ddpm.network.architecture import Architecture
 from ddpm.sampling import inference
 from ddpm.sampling.graph import Chain
 from ddpm.sampling.samplers import SAMPLERS, reverse
@@ -24,7 +24,8 @@ ARCHITECTURE = Architecture(
     stem_kernel=1,
     kernels=(3, 1),
     downsample="strided",
-    output="velocity",
+    prediction="v",
+    norm="middle",
     octaves=(2, 4),
 )
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]

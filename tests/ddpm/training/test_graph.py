@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ddpm.core import rng
 from ddpm.network import unet
-from ddpm.network.unet import Architecture
+from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Training
 from ddpm.training.recipe import Recipe
@@ -20,7 +20,8 @@ ARCHITECTURE = Architecture(
     stem_kernel=1,
     kernels=(3, 1),
     downsample="strided",
-    output="noise",
+    prediction="epsilon",
+    norm="middle",
     octaves=(2, 4),
 )
 IMAGES = torch.randint(0, 256, (150, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

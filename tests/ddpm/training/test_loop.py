@@ -8,7 +8,7 @@ import torch
 from ddpm.core import rng
 from ddpm.diffusion import draw_t
 from ddpm.network import unet
-from ddpm.network.unet import Architecture
+from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Recipe, Training, TrainingStep, hidden_convolutions
 
@@ -21,7 +21,8 @@ TINY = Architecture(
     stem_kernel=3,
     kernels=(3, 3),
     downsample="strided",
-    output="noise",
+    prediction="epsilon",
+    norm="middle",
     octaves=(),
 )
 IMAGES = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

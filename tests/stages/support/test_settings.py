@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ddpm.errors import StudyError
-from ddpm.network.unet import Architecture
+from ddpm.network.architecture import from_mapping
 from ddpm.schedules import make_schedule
 from stages.support import settings
 from stages.tools.compose import compose
@@ -44,7 +44,7 @@ def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[obje
 )
 def test_presets_are_valid(tmp_path: Path, override: str) -> None:
     params = settings.parse(composed(tmp_path, override))
-    Architecture(**params.network.model_dump())
+    from_mapping(params.network.model_dump())
     for name in params.schedules:
         for T in params.grid.T:
             if T > 20:
@@ -62,7 +62,7 @@ def test_the_reports_own_training_is_one_word_away(tmp_path: Path) -> None:
     params = settings.parse(composed(tmp_path, "preset=report"))
     assert (params.train.learning_rate, params.train.warmup_steps, params.train.cooldown) == (1e-3, 0, 0)
     assert params.train.ema_decay == 0
-    assert (params.network.patch, params.network.output, params.network.octaves) == (1, "noise", ())
+    assert (params.network.patch, params.network.prediction, params.network.octaves) == (1, "epsilon", ())
 
 
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text())

@@ -1,0 +1,47 @@
+"""params.yaml's group ``network``: strict for our own U-Net, free for a guest."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from ddpm.network.names import UNET, today
+from stages.support.fields import Positive, Strict
+
+KINDS = ("own", "guest")  # pydantic puts these into the place of an error
+
+
+class OwnNetwork(Strict):
+    """See ``ddpm.network.unet.Architecture``."""
+
+    kind: Literal["unet"]
+    patch: Positive
+    channels: tuple[Positive, ...]
+    blocks: Positive
+    middle_blocks: Annotated[int, Field(ge=0)]
+    attention: bool
+    stem_kernel: Positive
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2)]
+    downsample: Literal["strided", "maxpool"]
+    prediction: Literal["epsilon", "v"]
+    octaves: tuple[Annotated[int, Field(ge=0, le=8)], ...]
+    norm: Literal["all", "middle", "none"]
+
+
+class GuestNetwork(BaseModel):
+    """A network of another kind (``ddpm.network.kinds``), which checks its parameters itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+
+
+def _kind(values: Any) -> str:
+    kind = values.get("kind", UNET) if isinstance(values, dict) else getattr(values, "kind", UNET)
+    return "own" if kind == UNET else "guest"
+
+
+Network = Annotated[
+    Annotated[OwnNetwork, Tag("own")] | Annotated[GuestNetwork, Tag("guest")],
+    Discriminator(_kind),
+    BeforeValidator(lambda values: today(values) if isinstance(values, dict) else values),
+]
