@@ -40,10 +40,11 @@ class Job:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Tree:
-    """Nested parameters with some of them replaced."""
+    """Nested parameters with some of them replaced; a group that states its ``kind`` is replaced as a whole."""
     found = dict(base)
     for name, value in changes.items():
-        found[name] = merged(found[name], value) if isinstance(value, dict) and name in found else value
+        part = isinstance(value, dict) and name in found and "kind" not in value
+        found[name] = merged(found[name], value) if part else value
     return found
 
 
