@@ -1,8 +1,11 @@
 """Speed on a GPU beside the usual code: every case in this one process on the same card, in turns, several rounds."""
 
+import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -214,19 +217,26 @@ def long_chain(images: int = 10_000, steps: int = 800) -> float:
     return seconds(run)
 
 
-def all_rates(rounds: int, longest: float) -> dict[str, Any]:
-    """Everything above, each group in turns."""
-    groups = {"training": training, "sampling": sampling, "features": features}
-    found: dict[str, Any] = {name: rates(make(), rounds, longest) for name, make in groups.items()}
-    flop, peak = pass_flop(), peaks()
-    median = {name: statistics.median(found[name]["ours"]) for name in ("training", "sampling")}
-    return found | {
-        "peaks": peak,
-        "pass_flop": flop,
-        "share_of_bfloat16_peak": {
-            "training": 3 * flop * median["training"] / peak["bfloat16"],
-            "sampling": flop * median["sampling"] / peak["bfloat16"],
-        },
-        "train_5_epochs_seconds": [epochs() for _ in range(2)],
-        "sample_10000_in_800_steps_seconds": long_chain(),
-    }
+def measure_all(path: Path, rounds: int, longest: float) -> None:
+    """Everything above, each group in turns; the file is written anew after every part, should time run out."""
+    found: dict[str, Any] = {}
+
+    def keep(**part: Any) -> None:
+        found.update(part)
+        path.write_text(json.dumps(found))
+
+    keep(train_5_epochs_seconds=[epochs() for _ in range(2)])
+    keep(sample_10000_in_800_steps_seconds=long_chain())
+    keep(peaks=peaks(), pass_flop=pass_flop())
+    for name, group in {"training": training, "sampling": sampling, "features": features}.items():
+        keep(**{name: rates(group(), rounds, longest)})
+    work = {
+        "training": 3 * found["pass_flop"],
+        "sampling": found["pass_flop"],
+    }  # a backward pass costs two forward ones
+    peak = found["peaks"]["bfloat16"]
+    keep(share_of_bfloat16_peak={name: work[name] * statistics.median(found[name]["ours"]) / peak for name in work})
+
+
+if __name__ == "__main__":
+    measure_all(Path(sys.argv[1]), rounds=3, longest=1.0)
