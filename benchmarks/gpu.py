@@ -85,6 +85,7 @@ class Script:
                 found = gpu_grid.run(here, measured, workers, self.deadline)
                 gpu_grid.run(here, table, 1, self.deadline)
             finally:
+                (here / "params.yaml").write_text(yaml.safe_dump(merged(self.params, changes), sort_keys=False))
                 with tarfile.open(self.out / f"{name}.tar.gz", "w:gz") as tar:
                     for path in ("params.yaml", "metrics", ".work"):
                         if (here / path).exists():

@@ -4,6 +4,7 @@ Every stage is a process of its own, as under DVC. Several run at once: those th
 others start or write, and those that do not (``HOST``) have the processor's cores.
 """
 
+import json
 import os
 import re
 import shutil
@@ -108,6 +109,15 @@ def prepare(folder: Path, params: Tree) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
+def computing(folder: Path) -> dict[str, float]:
+    """Seconds of each stage as its processes recorded them, without their starts."""
+    times, found = folder / ".work" / "times.jsonl", dict[str, float]()
+    for line in times.read_text().splitlines() if times.exists() else ():
+        record = json.loads(line)
+        found[record["stage"]] = round(found.get(record["stage"], 0) + record["wall_seconds"], 2)
+    return found
+
+
 def _run(job: Job, folder: Path, deadline: float) -> float:
     started = time.monotonic()
     for out in job.outs:
@@ -133,8 +143,8 @@ def run(folder: Path, todo: list[Job], workers: int, deadline: float) -> dict[st
     """Run all jobs in an order that their needs allow, those that can use the GPU ``workers`` at a time.
 
     Returns:
-        ``wall_seconds`` from the first process to the end of the last, and per stage ``runs`` and ``seconds``, the sum
-        of its processes' times from start to end.
+        ``wall_seconds`` from the first process to the end of the last, and per stage ``runs``, ``seconds``, the sum of
+        its processes' times from start to end, and ``computing_seconds``, without the start and the imports.
 
     Raises:
         RuntimeError: a job failed; it says what was printed last.
@@ -161,4 +171,7 @@ def run(folder: Path, todo: list[Job], workers: int, deadline: float) -> dict[st
                 of_stage = stages.setdefault(job.stage, {"runs": 0, "seconds": 0.0})
                 of_stage["runs"] += 1
                 of_stage["seconds"] = round(of_stage["seconds"] + spent, 2)
-    return {"wall_seconds": round(time.monotonic() - started, 1), "stages": stages}
+    wall_seconds = round(time.monotonic() - started, 1)
+    for stage, seconds in computing(folder).items():
+        stages.setdefault(stage, {})["computing_seconds"] = seconds
+    return {"wall_seconds": wall_seconds, "stages": stages}
