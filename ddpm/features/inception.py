@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddpm.errors import StudyError
-from ddpm.features.inception_network import BasicConv2d, Dimensions, Flavour, InceptionV3
+from ddpm.features.inception_network import Dimensions, Flavour, fold, inception
 
 Scale = Literal["unit", "symmetric", "imagenet"]
 
@@ -55,7 +55,7 @@ def get_extractor(name: str) -> Extractor:
     return EXTRACTORS[name]
 
 
-def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> InceptionV3:
+def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> nn.Module:
     """The network of an extractor with its weights, batch normalisation folded, ready for ``features``.
 
     Args:
@@ -65,10 +65,11 @@ def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> InceptionV3:
     Raises:
         StudyError: a tensor that the network needs is missing or has another shape.
     """
-    network = InceptionV3(extractor.flavour, extractor.dimensions).eval().requires_grad_(False)
+    network = inception(extractor.flavour, extractor.dimensions)
     needed = network.state_dict()
     for name, tensor in needed.items():
         if name.endswith("num_batches_tracked"):
+            needed[name] = torch.zeros(())
             continue
         if name not in weights or weights[name].shape != tensor.shape:
             found = tuple(weights[name].shape) if name in weights else "missing"
@@ -76,10 +77,8 @@ def build(extractor: Extractor, weights: Mapping[str, Tensor]) -> InceptionV3:
                 f"{name} should be {tuple(tensor.shape)}, is {found}", where=f"weights {extractor.weights}"
             )
         needed[name] = weights[name].float()
-    network.load_state_dict(needed)
-    for module in network.modules():
-        if isinstance(module, BasicConv2d):
-            module.fold()
+    network.load_state_dict(needed, assign=True)
+    fold(network)
     # a third faster on a CPU (41.7 to 57.3 images/s at 149 px, one thread)
     return network.to(memory_format=torch.channels_last)
 
@@ -97,7 +96,7 @@ def preprocess(images: Tensor, extractor: Extractor) -> Tensor:
     return x
 
 
-def features(network: InceptionV3, extractor: Extractor, images: Tensor, batch_size: int) -> Iterator[Tensor]:
+def features(network: nn.Module, extractor: Extractor, images: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Features of uint8 images ``[N, 1, 28, 28]``, batch by batch: float32 ``[b, dimensions]`` on the CPU.
 
     ``core.device.feature_batch`` says which batch size suits a device.

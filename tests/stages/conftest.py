@@ -6,10 +6,9 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import torch
 
+from benchmarks import features
 from ddpm import artifacts
-from ddpm.features.inception_network import InceptionV3
 from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
 from stages.support.cells import WEIGHTS
 from tests.stage_runs import run
@@ -19,14 +18,7 @@ from tests.stages.served_files import Handler
 @pytest.fixture(scope="session")
 def random_weights() -> artifacts.Arrays:
     """An Inception-v3 that nobody trained: enough to see that the stages hang together."""
-    net = InceptionV3("keras", 768)
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for name, tensor in net.state_dict().items():
-        if name.endswith("conv.weight"):
-            tensor = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
-        state[name] = tensor.numpy()
-    return state
+    return {name: tensor.numpy() for name, tensor in features.random_weights().items()}
 
 
 @pytest.fixture

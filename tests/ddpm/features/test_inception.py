@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models.inception import BasicConv2d
 
 from benchmarks.features import pytorch_fid
 from ddpm.errors import StudyError
 from ddpm.features import inception
 from ddpm.features.inception import EXTRACTORS, features, get_extractor, preprocess
-from ddpm.features.inception_network import BasicConv2d, InceptionV3
+from ddpm.features.inception_network import fold
+from ddpm.features.inception_network import inception as network
 
 State = dict[str, Tensor]
 
@@ -27,7 +29,7 @@ def random_state(net: nn.Module) -> State:
         elif name.endswith(("running_var", "bn.weight")):
             state[name] = 1 + 0.2 * noise.abs()
         else:
-            state[name] = 0.1 * noise if tensor.is_floating_point() else tensor
+            state[name] = 0.1 * noise if tensor.is_floating_point() else torch.zeros_like(tensor, device="cpu")
     return state
 
 
@@ -38,7 +40,7 @@ def images() -> Tensor:
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    return random_state(InceptionV3("torchvision", 2048))
+    return random_state(network("torchvision", 2048))
 
 
 def test_parity_with_torchvision(state: State, images: Tensor) -> None:
@@ -100,14 +102,20 @@ def test_keras_pools_as_fid_does_but_for_the_last_block(state: State, images: Te
 
 
 def test_folding_changes_nothing() -> None:
-    net = BasicConv2d(3, 8, 3).eval()
+    net = BasicConv2d(3, 8, kernel_size=3).eval()
     net.load_state_dict(random_state(net))
     x = torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         before = net(x)
-        net.fold()
+        fold(net)
         assert isinstance(net.bn, nn.Identity)
         torch.testing.assert_close(net(x), before)
+
+
+def test_building_draws_no_random_number(state: State) -> None:
+    before = torch.random.get_rng_state()
+    inception.build(get_extractor("inception-nsfwjs-768"), state)
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_features_do_not_depend_on_the_batch(state: State) -> None:

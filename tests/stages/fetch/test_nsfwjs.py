@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ddpm.errors import StudyError
 from ddpm.features import inception
-from ddpm.features.inception_network import InceptionV3
+from ddpm.features.inception_network import inception as network
 from stages.fetch import nsfwjs
 
 
@@ -107,13 +107,13 @@ def test_damage_is_one_line(damage) -> None:  # type: ignore[no-untyped-def]
 
 def test_order_names_every_convolution_once() -> None:
     order = nsfwjs.keras_order()
-    convolutions = {n.removesuffix(".conv.weight") for n in InceptionV3("keras", 2048).state_dict() if ".conv." in n}
+    convolutions = {n.removesuffix(".conv.weight") for n in network("keras", 2048).state_dict() if ".conv." in n}
     assert len(order) == len(set(order)) == 94
     assert set(order) == convolutions
 
 
 def test_state_dict_fits_the_network() -> None:
-    net = InceptionV3("keras", 2048)
+    net = network("keras", 2048)
     shapes = net.state_dict()
     arrays = {}
     for i, name in enumerate(nsfwjs.keras_order(), 1):
