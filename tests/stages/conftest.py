@@ -10,7 +10,21 @@ import torch
 
 from ddpm import artifacts
 from ddpm.features.inception_network import InceptionV3
-from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
+from stages import (
+    baseline,
+    classifier,
+    digits,
+    embed,
+    fid,
+    heldout,
+    ideal,
+    ranking,
+    reference,
+    sample,
+    schedule,
+    train,
+    validate,
+)
 from stages.support.cells import WEIGHTS
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
@@ -35,7 +49,9 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
     run(reference)
     run(classifier)
     run(validate)
+    run(baseline)
     for name in ("linear", "cosine"):
+        run(ideal, "--schedule", name, "--T", "20")
         for T in ("20", "30"):
             run(schedule, "--schedule", name, "--T", T)
             axes = ["--schedule", name, "--T", T, "--seed", "0"]
