@@ -54,8 +54,7 @@ fresh: $(VENV)/.installed  ## is dvc.lock what the sources and params.yaml say?
 	@mkdir -p .work; dvc repro --allow-missing --dry > .work/fresh 2>&1; grep -E "Running stage|failed to reproduce" .work/fresh && \
 	  { echo "error: dvc.lock is behind; run make study"; exit 1; } || echo "dvc.lock is current"
 
-trained: $(VENV)/.installed  ## put the models of dvc.lock where Git keeps them, in place of earlier ones
-	rm -rf data/trained
+trained: $(VENV)/.installed  ## add the models of dvc.lock to those that Git keeps
 	dvc push --remote trained train
 
 format: $(VENV)/.installed-dev  ## let ruff rewrite the sources

@@ -110,14 +110,26 @@ def write_quality(found: dict[str, Any]) -> None:
     QUALITY.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
+def _share_of_peak(found: dict[str, Any]) -> tuple[str, float]:
+    """The layout in which Inception is fastest, and its share of the peak there.
+
+    The peak is the fastest fp32 kernel of the same processes and threads, be it a matrix product or a convolution: on
+    some processors one of the two runs at half the rate of the other, and a share of that one would say nothing.
+    """
+    rates = {
+        layout: statistics.median(values)
+        for layout, values in found["features"]["ours, 2048-d at 299 px"].items()
+        if layout != "peak_rss_mib"
+    }
+    layout = max(rates, key=lambda name: rates[name])
+    peak = max(rates[layout] for case, rates in found["peak"].items() if case.startswith("float32"))
+    return layout, rates[layout] * INCEPTION_FLOP / peak
+
+
 def write(found: dict[str, Any]) -> None:
     """The whole page."""
-    peak = found["peak"]
-    inception = max(
-        statistics.median(v) for k, v in found["features"]["ours, 2048-d at 299 px"].items() if k != "peak_rss_mib"
-    )
-    fastest = {case: max(rates.values()) for case, rates in peak.items()}
-    product, convolution = fastest["float32 product"], fastest["float32 convolution"]
+    layout, share = _share_of_peak(found)
+    fastest = {case: max(rates.values()) for case, rates in found["peak"].items()}
     lines = [
         "# Speed, side by side",
         "",
@@ -135,8 +147,8 @@ def write(found: dict[str, Any]) -> None:
         "## Inception features",
         "",
         *_rates(found["features"], "images/s"),
-        f"2048-d at 299 px in fp32 reaches {inception * INCEPTION_FLOP / product:.0%} of the measured fp32"
-        f" matrix-multiply peak, and {inception * INCEPTION_FLOP / convolution:.0%} of that of a convolution. Peaks,"
+        f"2048-d at 299 px in fp32 reaches {share:.0%} of what the fastest fp32 kernel measured here does in the same"
+        f" layout ({layout}). Rates of the kernels,"
         f" GFLOP/s: {', '.join(f'{case} {_number(rate / 1e9)}' for case, rate in fastest.items())}.",
         "",
         "## Frechet distance, d = 2048",

@@ -1,7 +1,8 @@
 """Every file format of the study, each written at once or not at all.
 
 Tensors travel as safetensors (weights, features) or npy (images, tables), records as JSON or JSON lines. Nothing here
-holds a pickle, a time, a run id or a host name: equal inputs give equal bytes.
+holds a pickle, a time, a run id or a host name: equal inputs give equal bytes. JSON and CSV are rounded to ten digits,
+beyond which a sum depends on the machine that makes it.
 """
 
 import csv
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from ddpm.errors import StudyError
 
 Arrays = dict[str, NDArray[Any]]
+DIGITS = 10  # significant, of every float in JSON and CSV
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -50,6 +52,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         ) from error
 
 
+def remove(path: Path) -> None:
+    """Delete one file; StudyError when that is not allowed."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StudyError(f"cannot remove: {error.strerror}", where=str(path), cure="permissions") from error
+
+
 def read_bytes(path: Path) -> bytes:
     """The whole file; StudyError when it is missing or unreadable."""
     try:
@@ -60,9 +70,18 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
+def rounded(value: Any) -> Any:
+    """The value with every float in it, in dicts and lists as well, at ``DIGITS`` significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(part) for key, part in value.items()}
+    return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys; NaN and infinity are refused, being no JSON."""
-    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+    """Write JSON with sorted keys, rounded; NaN and infinity are refused, being no JSON."""
+    write_bytes(path, (json.dumps(rounded(value), indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 def _no_number(word: str) -> None:
@@ -92,11 +111,11 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows that share their keys; the first row gives the columns and their order."""
+    """Write rows that share their keys, rounded; the first row gives the columns and their order."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(rounded(row) for row in rows)
     write_bytes(path, text.getvalue().encode())
 
 

@@ -16,8 +16,20 @@ from ddpm import artifacts
 
 FOLDER = Path(__file__).parent
 PIPELINE = (
-    *("mnist", "weights", "reference", "classifier", "validate", "schedule", "train", "heldout", "sample", "embed"),
-    *("fid", "ideal", "chains", "digits", "ranking", "aggregate", "claims", "comparisons", "report"),
+    *(
+        "mnist",
+        "weights",
+        "reference",
+        "classifier",
+        "validate",
+        "baseline",
+        "schedule",
+        "train",
+        "heldout",
+        "sample",
+        "embed",
+    ),
+    *("fid", "ideal", "chains", "prune", "digits", "ranking", "aggregate", "claims", "comparisons", "report"),
 )
 AROUND = ("grid", "publish", "compose", "audit", "diff", "keep_run", "demo")
 

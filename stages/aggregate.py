@@ -1,4 +1,4 @@
-"""All cells of the grid -> FID = f(T) as a table, a summary and figures; then MLflow is brought level."""
+"""All cells of the grid -> FID = f(T) as a table, a summary and figures."""
 
 import sys
 from itertools import product
@@ -24,9 +24,8 @@ from stages.analysis.training_log import epoch_losses
 from stages.figures import metrics, plots
 from stages.figures.encode import png_of
 from stages.support import settings
-from stages.support.cells import FIGURES, METRICS, TRAIN_IMAGES, Cell
+from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, TRAIN_IMAGES, Cell
 from stages.support.cli import command_line
-from stages.tools import tracking
 
 app = typer.Typer(add_completion=False)
 
@@ -48,6 +47,7 @@ def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
     """One row a cell and sampler; StudyError when two rows were measured in different ways."""
     last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
     digits = {tuple(row[axis] for axis in AXES): row for row in artifacts.read_csv(METRICS / "digits.csv")}
+    floors = artifacts.read_json(BASELINE)
     rows = []
     for cell, sampler in product(grid.cells(), grid.sampler):
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
@@ -55,13 +55,34 @@ def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
         heldout = artifacts.read_json(cell.heldout)
         simple = {name: heldout[name] for name in ("loss_simple", "loss_common")}
         second = {name: value for name, value in digits[tuple(key.values())].items() if name not in AXES}
-        rows.append(key | {"loss": loss} | simple | artifacts.read_json(cell.metrics(sampler)) | second)
+        distances = dict(sorted((artifacts.read_json(cell.metrics(sampler)) | floors).items()))
+        rows.append(key | {"loss": loss} | simple | distances | second)
     for name in ("extractor", "weights_sha256", "samples", "reference_images"):
         found = sorted({str(row[name]) for row in rows})
         if len(found) > 1:
             raise StudyError(
-                f"cells differ in {name}: {', '.join(found)}", where="metrics/cells", cure="run `dvc repro`"
+                f"cells differ in {name}: {', '.join(found)}", where=str(RESULTS / "cells"), cure="run `dvc repro`"
             )
+    return rows
+
+
+def audit_rows(grid: settings.Grid) -> list[Row]:
+    """One row a schedule and T: what the tables of beta alone say."""
+    return [
+        {"schedule": schedule, "T": T} | artifacts.read_json(Cell(schedule, T, 0).audit)
+        for schedule, T in product(grid.schedule, grid.T)
+    ]
+
+
+def ideal_rows(params: settings.Params) -> list[Row]:
+    """One row a schedule, T and sampler: FID with the ideal denoiser in the network's place."""
+    rows = []
+    for schedule, T in product(params.grid.schedule, params.ideal.T):
+        found = artifacts.read_json(Cell(schedule, T, 0).ideal)
+        key = {"schedule": schedule, "T": T}
+        rows += [
+            key | {"sampler": sampler, "fid": fid, "samples": found["samples"]} for sampler, fid in found["fid"].items()
+        ]
     return rows
 
 
@@ -73,7 +94,7 @@ def caption(row: Row) -> str:
     )
 
 
-def summarise(rows: list[Row]) -> dict[str, Any]:
+def summarise(rows: list[Row], classifier: Row) -> dict[str, Any]:
     """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured."""
     fid: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
@@ -84,6 +105,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
     return {
         "fid": fid,
         "best": {name: best[name] for name in ("schedule", "T", "seed", "sampler", "fid")},
+        "classifier": classifier,
         "measured_with": {name: rows[0][name] for name in names},
         "judges_agree_tau": kendall_tau([row["fid"] for row in rows], [row["digits_distance"] for row in rows]),
     }
@@ -175,12 +197,13 @@ def main() -> None:
     rows = collect(params.grid, losses)
     artifacts.write_csv(METRICS / "fid_of_T.csv", rows)
     artifacts.write_csv(METRICS / "loss.csv", losses)
-    summary = summarise(rows)
+    artifacts.write_csv(METRICS / "schedules.csv", audit_rows(params.grid))
+    artifacts.write_csv(METRICS / "ideal.csv", ideal_rows(params))
+    summary = summarise(rows, artifacts.read_json(RESULTS / "classifier.json"))
     artifacts.write_json(METRICS / "summary.json", summary)
     for name, figure in _draw(params, rows, losses).items():
         save_figure(FIGURES / f"{name}.png", figure)
     print_table(summary, params.grid, caption(rows[0]))
-    tracking.publish_or_warn(params)
 
 
 if __name__ == "__main__":

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
+from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
-from ddpm.schedules import make_schedule
 from stages.analysis.rules import Rules, parse_rules
 from stages.analysis.runs import other_seeds
 from stages.analysis.tables import Tables
 from stages.analysis.verdicts import Judgement, judge_twice
 from stages.support import settings
-from stages.support.cells import METRICS
+from stages.support.cells import METRICS, Cell
 from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
@@ -33,13 +34,15 @@ def _tell(word: str) -> None:
     print(word, file=sys.stderr)
 
 
+def _alpha_bar(cell: Cell) -> np.ndarray:
+    """Of the table that the cell was trained with, float64 ``[T + 1]``."""
+    return Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).alpha_bar.numpy()
+
+
 def tables(params: settings.Params, rules: Rules, metrics: Path) -> Tables:
-    """The committed metrics as the claims look at them: no samples, no models."""
+    """The tables as the claims look at them: no samples, no models."""
     rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)]
-    bars = {
-        name: {T: make_schedule(name, T, **params.schedule_parameters(name)).alpha_bar.numpy() for T in params.grid.T}
-        for name in params.grid.schedule
-    }
+    bars = {name: {T: _alpha_bar(Cell(name, T, 0)) for T in params.grid.T} for name in params.grid.schedule}
     taus = artifacts.read_json(metrics / "ranking.json")["tau"]
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"there is no sampler {rules.sampler!r}", where=str(CLAIMS_FILE), cure="correct it")

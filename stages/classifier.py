@@ -11,7 +11,7 @@ from ddpm.core.device import choose
 from ddpm.errors import StudyError
 from stages.inputs import real_images
 from stages.support import settings
-from stages.support.cells import CLASSIFIER, DIGITS, METRICS, TRAIN_IMAGES
+from stages.support.cells import CLASSIFIER, DIGITS, RESULTS, TRAIN_IMAGES
 from stages.support.cli import command_line, progress
 from stages.support.resume import Resume
 from stages.support.timing import record
@@ -61,7 +61,7 @@ def main() -> None:
     state = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     artifacts.write_tensors(CLASSIFIER, state, {"weights": "classifier"})
     artifacts.write_tensors(DIGITS, {name: part.cpu().numpy() for name, part in sets.items()}, {})
-    artifacts.write_json(METRICS / "classifier.json", {"test_accuracy": found, "good_enough": found >= ENOUGH})
+    artifacts.write_json(RESULTS / "classifier.json", {"test_accuracy": found, "good_enough": found >= ENOUGH})
     resume.done()
     record("classifier", "", time.monotonic() - started, recipe.epochs * len(images))
 

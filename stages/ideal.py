@@ -19,7 +19,7 @@ from ddpm.schedules import make_schedule
 from stages.inputs import real_images
 from stages.inputs.embedder import Embedder
 from stages.support import settings
-from stages.support.cells import METRICS, REFERENCE
+from stages.support.cells import REFERENCE, Cell
 from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
 from stages.support.timing import record
 
@@ -45,7 +45,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
                 advance(1)
         features = embed(to_uint8(x).cpu(), f"features of {label}")
         found[sampler] = gaussian_distance(fit_gaussian(features), real)
-    artifacts.write_json(METRICS / "ideal" / f"{schedule}-{timesteps}.json", {"fid": found, "samples": count})
+    artifacts.write_json(Cell(schedule, timesteps, 0).ideal, {"fid": found, "samples": count})
     embed.forget()
     record("ideal", f"{schedule}-{timesteps}", time.monotonic() - started, count * timesteps * len(SAMPLERS))
 

@@ -22,7 +22,6 @@ app = typer.Typer(add_completion=False)
 
 PAGE = Path(__file__).parent / "page"
 TARGET = METRICS / "report.html"
-BENCHMARK = Path("benchmarks/results.json")
 SHOWN = 32  # samples of a cell, as many as the report shows
 PACKAGES = ("torch", "numpy", "scipy", "dvc", "mlflow", "matplotlib")
 
@@ -92,22 +91,16 @@ def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
     return found
 
 
-def audits(params: settings.Params) -> list[Row]:
-    """One row a schedule and T: what the tables alone say."""
-    return [
-        {"schedule": name, "T": T} | artifacts.read_json(METRICS / "schedules" / f"{name}-{T}.json")
-        for name, T in product(params.grid.schedule, params.grid.T)
-    ]
-
-
-def identity(params_text: bytes, rows: list[Row], claims: Row) -> Row:
+def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
     """What the numbers were made with, so that another may be compared with them or not."""
+    deciding = params.model_dump(mode="json", exclude={"schedule", "T", "seed", "sampler", "diff", "data"})
+    deciding |= {"data.name": params.data.name}  # where its files were found changes nothing
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return {
         "extractor": rows[0]["extractor"],
         "sha256 of its weights": rows[0]["weights_sha256"],
         "samples a cell, reference images": f"{rows[0]['samples']:,}, {rows[0]['reference_images']:,}",
-        "sha256 of params.yaml": hashlib.sha256(params_text).hexdigest(),
+        "sha256 of the parameters": hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest(),
         "sha256 of conf/claims.yaml": claims["claims_yaml_sha256"],
         "packages": versions,
         "the commit": "git log -1 --format=%H -- metrics/report.html",
@@ -144,9 +137,8 @@ def main() -> None:
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
         judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in JUDGES],
         validation=validation,
-        audits=audits(params),
-        identity=identity(artifacts.read_bytes(settings.PATH), rows, claims),
-        benchmark=artifacts.read_json(BENCHMARK),
+        audits=artifacts.read_csv(METRICS / "schedules.csv"),
+        identity=identity(params, rows, claims),
         data=in_script({"samples": sample_pictures(params, rows), "chains": animations(params)}),
     )
     artifacts.write_bytes(TARGET, text.encode())

@@ -11,7 +11,7 @@ import typer
 from ddpm import artifacts
 from ddpm.schedules import audit, make_schedule
 from stages.support import settings
-from stages.support.cells import METRICS, Cell
+from stages.support.cells import Cell
 from stages.support.cli import ScheduleOption, TimestepsOption, command_line
 
 app = typer.Typer(add_completion=False)
@@ -21,10 +21,11 @@ app = typer.Typer(add_completion=False)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     params = settings.load()
     made = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
-    artifacts.write_npy(Cell(schedule, timesteps, 0).table, made.beta[1:].numpy())
+    cell = Cell(schedule, timesteps, 0)  # all seeds have one table
+    artifacts.write_npy(cell.table, made.beta[1:].numpy())
     # JSON has no infinity: a zero terminal SNR is null
     found = {key: value if math.isfinite(value) else None for key, value in asdict(audit(made)).items()}
-    artifacts.write_json(METRICS / "schedules" / f"{schedule}-{timesteps}.json", found)
+    artifacts.write_json(cell.audit, found)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".gitignore",
         ".dvcignore",
         "dvc.yaml",
-        "benchmarks/results.json",
         "metrics/runs",
     ):
         source = ROOT / name
@@ -130,7 +129,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.call("git", "init", "-q", "-b", "main")
     study.commit()
     first = study.dvc("repro")
-    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1}
+    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1, "baseline": 1, "prune": 1}
     assert first == counts(6, 6, schedule=6, ideal=3, **once)
     study.commit()
     return home

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 SHIM = '''#!{python} -SE
-import hashlib, itertools, os, sys
+import hashlib, itertools, json, os, sys
 from pathlib import Path
 stage = sys.argv[2].split(".")[1]
 options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
@@ -45,8 +45,7 @@ elif stage == "schedule":
     block = params[params.index("\\n  " + s + ":"):].splitlines()[2:]
     own = block[:next((i for i, line in enumerate(block) if not line.startswith("    ")), None)]
     put(f"data/schedules/{{s}}-{{T}}.npy", own)
-    Path("metrics/schedules").mkdir(parents=True, exist_ok=True)
-    Path(f"metrics/schedules/{{s}}-{{T}}.json").write_text("{{}}")
+    put(f"data/results/schedules/{{s}}-{{T}}.json", own)
 elif stage == "train":
     put(f"data/models/{{cell}}.safetensors", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
     put(f"data/logs/{{cell}}.jsonl", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
@@ -58,25 +57,27 @@ elif stage == "embed":
 elif stage == "fid":
     text = get(f"data/features/{{cell}}-{{sampler}}.safetensors") + get("data/features/reference.safetensors")
     value = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
-    Path("metrics/cells").mkdir(parents=True, exist_ok=True)
-    Path(f"metrics/cells/{{cell}}-{{sampler}}.json").write_text('{{"fid": %r}}' % value)
+    Path("data/results/cells").mkdir(parents=True, exist_ok=True)
+    Path(f"data/results/cells/{{cell}}-{{sampler}}.json").write_text('{{"fid": %r}}' % value)
 elif stage == "classifier":
     put("data/weights/classifier.safetensors", group("classifier"))
     put("data/features/digits.safetensors", group("classifier", "reference"))
-    put("metrics/classifier.json")
-    Path("metrics/classifier.json").write_text("{{}}")
+    put("data/results/classifier.json")
+elif stage == "baseline":
+    put("data/results/baseline.json", get("data/features/reference.safetensors"), group("sample"))
+elif stage == "prune":
+    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # the real one: it decides what later stages find
 elif stage == "validate":
     put("metrics/validation.csv", get("data/features/reference.safetensors"), group("validation"))
     Path("metrics/validation.json").write_text("{{}}")
 elif stage == "heldout":
-    put(f"metrics/heldout/{{cell}}.json")
+    put(f"data/results/heldout/{{cell}}.json")
     value = int(hashlib.sha256(get(f"data/models/{{cell}}.safetensors").encode()).hexdigest()[:8], 16) / 2**32
-    Path(f"metrics/heldout/{{cell}}.json").write_text('{{"loss_simple": %r}}' % value)
+    Path(f"data/results/heldout/{{cell}}.json").write_text('{{"loss_simple": %r}}' % value)
 elif stage == "ideal":
-    put(f"metrics/ideal/{{s}}-{{T}}.json")
-    Path(f"metrics/ideal/{{s}}-{{T}}.json").write_text("{{}}")
+    put(f"data/results/ideal/{{s}}-{{T}}.json")
 elif stage in ("digits", "ranking"):
-    source = "data/samples" if stage == "digits" else "metrics/cells"
+    source = "data/samples" if stage == "digits" else "data/results/cells"
     every = [get(path) for path in sorted(Path(source).iterdir())]
     put("metrics/digits.csv" if stage == "digits" else "metrics/ranking.json", every, group("grid"))
     if stage == "ranking":
@@ -84,11 +85,11 @@ elif stage in ("digits", "ranking"):
 elif stage == "chains":
     put(f"data/chains/{{cell}}.npy", get(f"data/models/{{cell}}.safetensors"))
 elif stage == "report":
-    put("metrics/report.html", get("params.yaml"), get("metrics/claims.json"), get("metrics/fid_of_T.csv"))
+    put("metrics/report.html", get("metrics/claims.json"), get("metrics/fid_of_T.csv"))
 elif stage in ("claims", "comparisons"):
     kept = [get(str(path)) for path in sorted(Path("metrics/runs").glob("*/fid_of_T.csv"))]
     digest = hashlib.sha256("".join([get("metrics/fid_of_T.csv"), *kept]).encode()).hexdigest()
-    Path(f"metrics/{{stage}}.json").write_text('{{"x": "%s"}}' % digest)
+    Path(f"metrics/{{stage}}.json").write_text('{{"claims": {{}}, "x": "%s"}}' % digest)
 elif stage == "aggregate":
     Path("metrics/figures").mkdir(parents=True, exist_ok=True)
     axes = {{}}
@@ -99,9 +100,15 @@ elif stage == "aggregate":
             values.append(line.strip(" -"))
     rows = ["-".join(axis) for axis in itertools.product(*(axes[k] for k in ("schedule", "T", "seed", "sampler")))]
     Path("metrics/fid_of_T.csv").write_text("schedule,T,seed,sampler,fid\\n" + "".join(
-        "%s,%s,%s,%s,%s\\n" % (*row.rsplit("-", 3), get(f"metrics/cells/{{row}}.json")[8:-1]) for row in rows))
+        "%s,%s,%s,%s,%s\\n" % (*row.rsplit("-", 3), get(f"data/results/cells/{{row}}.json")[8:-1]) for row in rows))
     Path("metrics/loss.csv").write_text("x\\n")
-    Path("metrics/summary.json").write_text('{{"cells": %d}}' % len(rows))
+    for table in ("schedules", "ideal"):
+        Path(f"metrics/{{table}}.csv").write_text("x\\n")
+    fids = {{}}
+    for row in rows:
+        s, T, seed, m = row.rsplit("-", 3)
+        fids.setdefault(m, {{}}).setdefault(s, {{}})[T] = float(get(f"data/results/cells/{{row}}.json")[8:-1])
+    Path("metrics/summary.json").write_text(json.dumps({{"cells": len(rows), "fid": fids}}))
     Path("metrics/figures/x.png").write_bytes(b"png")
 else:
     sys.exit(f"unknown stage {{stage}}")
@@ -167,7 +174,7 @@ def of_cells(counted: dict[str, int]) -> dict[str, int]:
     return {
         stage: n
         for stage, n in counted.items()
-        if stage not in ("digits", "ranking", "aggregate", "claims", "comparisons", "chains", "report")
+        if stage not in ("digits", "ranking", "aggregate", "claims", "comparisons", "chains", "prune", "report")
     }
 
 

@@ -77,7 +77,7 @@ def test_what_one_change_does(study: Study) -> None:
     study.call(sys.executable, *keep.split()[1:])
     assert follow(study, back) == []
     assert (study.root / "metrics" / "runs" / "attention" / "fid_of_T.csv").exists()
-    assert follow(study, judge) == ["aggregate", "claims", "comparisons", "report"]
+    assert follow(study, judge) == ["prune", "aggregate", "claims", "comparisons", "report"]
 
 
 def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:

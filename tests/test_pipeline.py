@@ -1,5 +1,6 @@
 """DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +10,21 @@ import yaml
 
 from tests.dvc_study import Study, counts, in_parallel, of_cells
 
-TABLES = {"aggregate": 1, "claims": 1}
 AFTER_CELLS = {"digits": 1, "ranking": 1, "aggregate": 1, "claims": 1, "comparisons": 1, "report": 1}
+
+
+def cells(study: Study) -> int:
+    """How many cells the summary is of."""
+    return int(json.loads((study.root / "metrics/summary.json").read_text())["cells"])
 
 
 def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.call("git", "clone", "-q", ".", str(tmp_path / "clone"))
     study.root = tmp_path / "clone"
     study.edit("params.yaml", "learning_rate: 0.008", "learning_rate: 0.002")  # so that no lock entry fits
-    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1}  # both equal: the rest on them stands
-    assert in_parallel(study) == of_cells(counts(6, 6, schedule=6, **once))
-    assert study.dvc("repro") == AFTER_CELLS | {"chains": 3}
+    once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "baseline": 1}  # validate's outputs are in Git
+    assert in_parallel(study) == of_cells(counts(6, 6, schedule=6, ideal=3, **once))
+    assert study.dvc("repro") == AFTER_CELLS | {"chains": 3, "prune": 1}
 
 
 def test_cells_in_parallel_when_some_are_done(study: Study) -> None:
@@ -34,23 +39,29 @@ def test_nothing_changed_nothing_runs(study: Study) -> None:
 
 
 def test_one_column_by_selector(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS
+    assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS | {"prune": 1}
     assert yaml.safe_load((study.root / "params.yaml").read_text())["grid"]["schedule"] == ["cosine"]
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 2}'
+    assert cells(study) == 2
+
+
+BACK = "git checkout . && dvc checkout"
 
 
 def test_the_way_back_from_a_column(study: Study) -> None:
     study.dvc("exp", "run", "-S", "schedule=cosine")
-    study.call("git", "checkout", ".")
-    study.call("dvc", "checkout")
+    changed = study.call("git", "status", "--porcelain").splitlines()
+    assert {line[:2] for line in changed} == {" M"}  # nothing that Git keeps is deleted
+    study.call("bash", "-c", BACK)
+    assert study.dvc("repro") == {"prune": 1}  # which notes the cells of the grid
     assert study.dvc("repro") == {}
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 6}'
+    assert len(list((study.root / "data/samples").iterdir())) == 6
+    assert cells(study) == 6
 
 
 def test_two_schedules_and_one_T(study: Study) -> None:
     ran = study.dvc("exp", "run", "-S", 'schedule="linear,cosine"', "-S", "T=100")
-    assert ran == AFTER_CELLS | {"chains": 2}  # those at the grid's first T
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 2}'
+    assert ran == AFTER_CELLS | {"chains": 2, "prune": 1}  # those at the grid's first T
+    assert cells(study) == 2
 
 
 def test_a_schedules_number_reruns_its_column(study: Study) -> None:
@@ -63,7 +74,7 @@ def test_learning_rate_reruns_all_cells(study: Study) -> None:
 
 
 def test_sample_count_keeps_the_models(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "sample.images=64") == counts(0, 6)
+    assert study.dvc("exp", "run", "-S", "sample.images=64") == counts(0, 6, baseline=1)
 
 
 def test_kid_images_keeps_the_features(study: Study) -> None:
@@ -78,26 +89,26 @@ def test_kid_images_keeps_the_features(study: Study) -> None:
 
 def test_extractor_keeps_the_samples(study: Study) -> None:
     changed = study.dvc("exp", "run", "-S", "extractor=inception-nsfwjs-2048")
-    assert changed == counts(0, 0, embed=6, reference=1, weights=1, validate=1, ideal=3)
+    assert changed == counts(0, 0, embed=6, reference=1, weights=1, validate=1, ideal=3, baseline=1)
 
 
 def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 3, schedule=3, chains=0)
+    assert study.dvc("exp", "run", "-S", 'T="50,100,1600"') == counts(3, 3, schedule=3, chains=0, prune=1)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
 
 
 def test_a_new_seed_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 6, chains=0)
+    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(6, 6, chains=0, prune=1)
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
 
 
 def test_a_new_sampler_samples_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'sampler="ancestral,ddim"') == counts(0, 6)
+    assert study.dvc("exp", "run", "-S", 'sampler="ancestral,ddim"') == counts(0, 6, prune=1)
 
 
 def test_a_new_schedule_runs_alone(study: Study) -> None:
     assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine,sigmoid,linear-ho"') == counts(
-        2, 2, schedule=2, ideal=1
+        2, 2, schedule=2, ideal=1, prune=1
     )
 
 
@@ -106,9 +117,21 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
     [
         ("stages/figures/plots.py", {"aggregate": 1, "report": 1}),
         ("stages/tools/tracking.py", {}),
-        ("ddpm/quality/frechet.py", {"fid": 6, "validate": 1, "ideal": 3, "digits": 1, "ranking": 1, **TABLES}),
+        (
+            "ddpm/quality/frechet.py",
+            {
+                "fid": 6,
+                "validate": 1,
+                "ideal": 3,
+                "digits": 1,
+                "ranking": 1,
+                "aggregate": 1,
+                "claims": 1,
+                "baseline": 1,
+            },
+        ),
         # equal tables: no model is trained again
-        ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, **TABLES}),
+        ("ddpm/schedules.py", {"schedule": 6, "ideal": 3, "aggregate": 1}),
         ("ddpm/sampling/samplers.py", {"sample": 6, "ideal": 3, "chains": 3, "claims": 1}),  # equal samples
         ("ddpm/training/loop.py", {"train": 6}),
         ("conf/claims.yaml", {"claims": 1}),
@@ -123,27 +146,49 @@ def test_edited_code_reruns_what_it_can_change(study: Study, file: str, expected
 
 def test_an_import_is_no_change(study: Study) -> None:
     """Python writes byte code into the folders that stages depend on."""
-    study.call(sys.executable, "-c", "import ddpm.classifier, ddpm.core.rng, ddpm.network.unet, stages.train")
+    study.call(sys.executable, "-m", "compileall", "-q", "ddpm", "stages")
     assert (study.root / "ddpm/core/__pycache__").exists()
-    assert (study.root / "stages/inputs/__pycache__").exists() or (study.root / "stages/__pycache__").exists()
+    assert (study.root / "stages/inputs/__pycache__").exists()
     assert study.dvc("repro") == {}
+
+
+def test_what_another_seed_left_makes_nothing_stale(study: Study) -> None:
+    def seeds(folder: str) -> list[str]:
+        return sorted(path.name.split("-")[2].split(".")[0] for path in (study.root / "data" / folder).iterdir())
+
+    lock = (study.root / "dvc.lock").read_text()
+    study.dvc("exp", "run", "-S", 'seed="1"')
+    assert (seeds("samples"), seeds("models")) == (["1"] * 6, ["0"] * 6 + ["1"] * 6)  # no stage reads data/models
+    study.call("git", "checkout", ".")  # without `dvc checkout`, which takes away the other seed's files as well
+    assert study.dvc("repro") == {"prune": 1}
+    assert (seeds("samples"), seeds("models")) == (["0"] * 6, ["0"] * 6 + ["1"] * 6)
+    assert (study.root / "dvc.lock").read_text() == lock
+    # the other seed's cells are in DVC's cache: they are restored, not run
+    assert study.dvc("exp", "run", "-S", 'seed="1"') == AFTER_CELLS | {"prune": 1}
+
+
+def test_where_the_data_come_from_changes_nothing(study: Study) -> None:
+    assert study.dvc("exp", "run", "-S", "data.directory=elsewhere") == {}
 
 
 def test_queue_fills_the_cache_for_repro(study: Study) -> None:
     study.dvc("exp", "run", "--temp", "-S", "sample.images=64")
-    assert (study.root / "metrics/summary.json").read_text() == '{"cells": 6}'
+    assert cells(study) == 6
     study.edit("params.yaml", "sample:\n  images: 1000", "sample:\n  images: 64")
-    # only the two whose uncached outputs keep them out of DVC's run cache
-    assert study.dvc("repro") == {"digits": 1, "aggregate": 1, "report": 1}
+    # only those whose uncached outputs keep them out of DVC's run cache: seconds of the whole
+    assert study.dvc("repro") == AFTER_CELLS
 
 
 def test_metrics_and_plots(study: Study) -> None:
     study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01")
     shown = study.call("dvc", "metrics", "show", "--json")
-    assert "metrics/cells/cosine-50-0-ancestral.json" in shown
-    changed = study.call("dvc", "metrics", "diff", "--json")
-    assert "cosine-50-0-ancestral" in changed
-    assert "linear-50-0-ancestral" not in changed
+    assert list(json.loads(shown)[""]["data"]) == ["metrics/summary.json"]
+    changed = study.call("dvc", "metrics", "diff")
+    assert "fid.ancestral.cosine.50 " in changed
+    assert "linear" not in changed
+    told = subprocess.run([sys.executable, "-m", "stages.tools.diff"], cwd=study.root, capture_output=True, text=True)
+    assert "| cosine-50-0-ancestral |" in told.stdout
+    assert "| linear-50-0-ancestral |" not in told.stdout
     study.call("dvc", "plots", "show", "--out", "plots")
     page = (study.root / "plots" / "index.html").read_text()
     assert "cosine" in page

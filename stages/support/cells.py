@@ -10,6 +10,9 @@ WEIGHTS = Path("data/weights/inception.safetensors")
 REFERENCE = Path("data/features/reference.safetensors")
 CLASSIFIER = Path("data/weights/classifier.safetensors")
 DIGITS = Path("data/features/digits.safetensors")
+RESULTS = Path("data/results")
+BASELINE = RESULTS / "baseline.json"
+GRID = Path("data/grid.json")
 METRICS = Path("metrics")
 FIGURES = METRICS / "figures"
 
@@ -48,7 +51,17 @@ class Cell:
     @property
     def heldout(self) -> Path:
         """Its losses on test images."""
-        return METRICS / "heldout" / f"{self}.json"
+        return RESULTS / "heldout" / f"{self}.json"
+
+    @property
+    def audit(self) -> Path:
+        """What its schedule's table says by itself."""
+        return RESULTS / "schedules" / f"{self.schedule}-{self.T}.json"
+
+    @property
+    def ideal(self) -> Path:
+        """FID with the ideal denoiser in the network's place."""
+        return RESULTS / "ideal" / f"{self.schedule}-{self.T}.json"
 
     def samples(self, sampler: str) -> Path:
         """Generated images, uint8 ``[n, 28, 28]``."""
@@ -60,4 +73,4 @@ class Cell:
 
     def metrics(self, sampler: str) -> Path:
         """Their distances to real images."""
-        return METRICS / "cells" / f"{self}-{sampler}.json"
+        return RESULTS / "cells" / f"{self}-{sampler}.json"

@@ -62,6 +62,8 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
             jobs.append(Job(f"{cell} distances", distances, frozenset(needs)))
     if waits or "validate" in left:
         jobs.append(Job("validate", ("validate",), waits, costs["validate"]))
+    if reference or "baseline" in left:
+        jobs.append(Job("baseline", ("baseline",), reference))
     for schedule in params.grid.schedule:
         for T in params.ideal.T:
             name = f"ideal@{schedule}-{T}"

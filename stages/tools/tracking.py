@@ -7,7 +7,6 @@ and one copy of every point. Nothing on the way to a result waits for a server: 
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,13 +184,3 @@ def publish(params: settings.Params) -> tuple[int, int]:
         raise StudyError(f"MLflow: {reason}", where=uri, cure="later: python -m stages.tools.publish") from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
     return sent, complete
-
-
-def publish_or_warn(params: settings.Params) -> None:
-    """Publish after a result is safe on disk: a server's trouble is told in one line and is not the study's."""
-    try:
-        sent, complete = publish(params)
-    except StudyError as error:
-        print(f"warning: {error}", file=sys.stderr)
-    else:
-        print(f"MLflow: {sent} runs sent, {complete} cells level ({tracking_uri()})", file=sys.stderr)

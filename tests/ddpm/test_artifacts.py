@@ -103,3 +103,19 @@ def test_csv_comes_back_with_its_types(tmp_path: Path) -> None:
     rows = [{"a": 1, "b": 2.5, "c": "x", "d": None}, {"a": -3, "b": 1e-9, "c": "y z", "d": 0.1}]
     artifacts.write_csv(tmp_path / "x.csv", rows)
     assert artifacts.read_csv(tmp_path / "x.csv") == rows
+
+
+def test_numbers_are_written_to_ten_digits(tmp_path: Path) -> None:
+    """What two machines add up in another order comes out in the same bytes."""
+    a, b = (0.1 + 0.2) + 1000.0, 0.1 + (0.2 + 1000.0)
+    assert a != b
+    for name, value in (("a", a), ("b", b)):
+        artifacts.write_json(tmp_path / f"{name}.json", {"x": [value, {"y": (value,)}], "n": 12345678901234})
+        artifacts.write_csv(tmp_path / f"{name}.csv", [{"x": np.float64(value), "n": 12345678901234, "s": "s"}])
+    for kind in ("json", "csv"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    found = artifacts.read_json(tmp_path / "a.json")
+    assert found == {"x": [1000.3, {"y": [1000.3]}], "n": 12345678901234}
+    assert artifacts.rounded(1 / 3) == 0.3333333333
+    assert artifacts.rounded(-1.23456789012e-7) == -1.23456789e-7
+    assert artifacts.rounded({"a": None, "b": True, "c": "d"}) == {"a": None, "b": True, "c": "d"}

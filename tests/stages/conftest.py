@@ -9,7 +9,21 @@ import pytest
 
 from benchmarks import features
 from ddpm import artifacts
-from stages import classifier, digits, embed, fid, heldout, ranking, reference, sample, schedule, train, validate
+from stages import (
+    baseline,
+    classifier,
+    digits,
+    embed,
+    fid,
+    heldout,
+    ideal,
+    ranking,
+    reference,
+    sample,
+    schedule,
+    train,
+    validate,
+)
 from stages.support.cells import WEIGHTS
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
@@ -27,7 +41,9 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
     run(reference)
     run(classifier)
     run(validate)
+    run(baseline)
     for name in ("linear", "cosine"):
+        run(ideal, "--schedule", name, "--T", "20")
         for T in ("20", "30"):
             run(schedule, "--schedule", name, "--T", T)
             axes = ["--schedule", name, "--T", T, "--seed", "0"]

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import claims
+from stages import schedule as schedule_stage
 from stages.analysis.rules import parse_rules
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
@@ -26,6 +27,9 @@ def planted(tiny_study: Path) -> Path:
     artifacts.write_bytes(tiny_study / "conf/claims.yaml", (ROOT / "conf/claims.yaml").read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
     edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [0, 1, 2]})
+    for schedule in schedules:
+        for T in ALL_T:
+            run(schedule_stage, "--schedule", schedule, "--T", str(T))
     rng = np.random.default_rng(0)
     rows: list[dict[str, Any]] = []
     for schedule in schedules:

@@ -13,6 +13,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import (
     aggregate,
+    baseline,
     claims,
     classifier,
     comparisons,
@@ -21,6 +22,7 @@ from stages import (
     fid,
     heldout,
     ideal,
+    prune,
     ranking,
     reference,
     sample,
@@ -28,7 +30,7 @@ from stages import (
     train,
     validate,
 )
-from stages.support.cells import REFERENCE, WEIGHTS, Cell
+from stages.support.cells import BASELINE, REFERENCE, WEIGHTS, Cell
 from stages.tools import audit, publish
 from tests.conftest import edit_params
 from tests.stage_runs import AXES, CELL, SAMPLER, run
@@ -42,6 +44,7 @@ def whole_cell(weights: artifacts.Arrays) -> None:
     run(sample, *AXES, *SAMPLER)
     run(embed, *AXES, *SAMPLER)
     run(fid, *AXES, *SAMPLER)
+    run(baseline)
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -62,11 +65,12 @@ def test_a_cell_from_table_to_metric(tiny_study: Path, random_weights: artifacts
     assert identity["name"] == "inception-nsfwjs-768"
     assert identity["weights_sha256"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     found = artifacts.read_json(CELL.metrics("ancestral"))
-    assert found["fid"] > found["fid_floor"] > 0
-    assert found["fid_equal_n"] > found["fid_equal_n_floor"] > found["fid_floor"]  # fewer real images on the other side
-    assert (found["samples"], found["reference_images"], found["fid_floor_blocks"]) == (8, 16, 2)
+    floor = artifacts.read_json(BASELINE)
+    assert found["fid"] > floor["fid_floor"] > 0
+    assert found["fid_equal_n"] > floor["fid_equal_n_floor"] > floor["fid_floor"]  # fewer real images on the other side
+    assert (found["samples"], found["reference_images"], floor["fid_floor_blocks"]) == (8, 16, 2)
     assert found["extractor"] == "inception-nsfwjs-768"
-    assert artifacts.read_json(Path("metrics/schedules/linear-20.json"))["beta_T"] == pytest.approx(0.5)
+    assert artifacts.read_json(CELL.audit)["beta_T"] == pytest.approx(0.5)
 
     first = hashes(tiny_study)
     whole_cell(random_weights)
@@ -102,13 +106,23 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     printed = CliRunner().invoke(aggregate.app, []).stdout
     assert "cosine, clipped" in printed
     assert "T = 30" in printed
+    assert not Path("mlflow.db").exists()  # DVC may restore this stage without running it
+    run(publish)
     rows = Path("metrics/fid_of_T.csv").read_text().splitlines()
     assert len(rows) == 1 + 8
     assert rows[0].startswith("schedule,T,seed,sampler,loss,loss_simple,loss_common,extractor,fid")
     summary = artifacts.read_json(Path("metrics/summary.json"))
     assert set(summary["fid"]["clipped"]) == {"linear", "cosine"}
     assert summary["measured_with"]["extractor"] == "inception-nsfwjs-768"
+    assert summary["classifier"] == artifacts.read_json(Path("data/results/classifier.json"))
     assert {p.stem for p in Path("metrics/figures").iterdir()} == FIGURES
+    audits, ideals = (artifacts.read_csv(Path(f"metrics/{name}.csv")) for name in ("schedules", "ideal"))
+    assert [(row["schedule"], row["T"]) for row in audits] == [
+        (schedule, T) for schedule in ("linear", "cosine") for T in (20, 30)
+    ]
+    assert audits[0] == {"schedule": "linear", "T": 20} | artifacts.read_json(CELL.audit)
+    assert [row["fid"] for row in ideals[:2]] == list(artifacts.read_json(CELL.ideal)["fid"].values())
+    assert len(ideals) == 4
 
     client = MlflowClient(f"sqlite:///{whole_grid}/mlflow.db")
     experiment = client.get_experiment_by_name("ddpm-mnist")
@@ -140,7 +154,7 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     run(publish)
     assert snapshot() == before
 
-    # files are the truth: with a dead server everything is still written, in seconds and with one warning
+    # files are the truth: no stage asks for a server, and a dead one is one line of error, in seconds
     Path("metrics/summary.json").unlink()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     run(aggregate)
@@ -172,7 +186,7 @@ def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weigh
         run(reference)
 
 
-ALL = [aggregate, audit, claims, classifier, digits, embed, comparisons, fid, heldout, ideal]
+ALL = [aggregate, audit, baseline, claims, prune, classifier, digits, embed, comparisons, fid, heldout, ideal]
 ALL += [publish, ranking, reference, sample, schedule, train, validate]
 
 

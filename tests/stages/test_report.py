@@ -22,7 +22,6 @@ def page_file(whole_grid: Path) -> Path:
     edit_params(whole_grid, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
     for name in ("conf/claims.yaml", "conf/comparisons.yaml"):
         artifacts.write_bytes(whole_grid / name, (ROOT / name).read_bytes())
-    artifacts.write_bytes(report.BENCHMARK, (ROOT / report.BENCHMARK).read_bytes())
     for name in ("linear", "cosine"):
         run(chains, "--schedule", name, "--T", "20", "--seed", "0")
     run(aggregate)

@@ -18,11 +18,11 @@ from stages.tools import audit
 from stages.tools.audit import remarks
 from stages.validate import summarise
 from tests.conftest import edit_params
-from tests.stage_runs import AXES, run
+from tests.stage_runs import AXES, CELL, run
 
 
 def test_what_the_grid_leaves_behind(whole_grid: Path) -> None:
-    assert set(artifacts.read_json(Path("metrics/classifier.json"))) == {"test_accuracy", "good_enough"}
+    assert set(artifacts.read_json(Path("data/results/classifier.json"))) == {"test_accuracy", "good_enough"}
     features = artifacts.read_tensors(DIGITS)[0]
     assert {name: part.shape for name, part in features.items()} == {
         "reference": (16, 128), "floor": (16, 128), "test": (8, 128),
@@ -63,7 +63,7 @@ def test_levels_beyond_a_schedule_are_null_not_invented(whole_grid: Path) -> Non
 
 def test_ideal_network_scores_both_samplers(whole_grid: Path) -> None:
     run(ideal, "--schedule", "linear", "--T", "20")
-    found = artifacts.read_json(Path("metrics/ideal/linear-20.json"))
+    found = artifacts.read_json(CELL.ideal)
     assert set(found["fid"]) == {"ancestral", "clipped"}
     assert found["samples"] == 8
 

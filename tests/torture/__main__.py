@@ -30,7 +30,7 @@ FILES = (
     "data/models/linear-20-0.safetensors",
     "data/samples/linear-20-0-clipped.npy",
     "data/features/linear-20-0-clipped.safetensors",
-    "metrics/cells/linear-20-0-clipped.json",
+    "data/results/cells/linear-20-0-clipped.json",
 )
 
 

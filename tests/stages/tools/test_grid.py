@@ -47,7 +47,7 @@ def test_plan(tiny_study: Path) -> None:
     assert needs["linear-20-0"] == set()
     assert needs["linear-20-0 distances"] == {"reference", "linear-20-0"}
     assert needs["validate"] == {"reference", "classifier"}
-    assert needs["ideal@cosine-20"] == {"reference"}
+    assert needs["ideal@cosine-20"] == needs["baseline"] == {"reference"}
     without = {job.name: job for job in plan(params, everything - {"reference", "classifier"})}
     assert without["linear-20-0"].targets[-1] == "fid@linear-20-0-clipped"
     assert "linear-20-0 distances" not in without
