@@ -156,7 +156,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         "fid_of_T": plots.distance_of_T(every, "fid", "fid_floor", foot),
         "digits_of_T": plots.distance_of_T(every, "digits_distance", "digits_floor", "the classifier of digits"),
         "loss_at_log_snr": metrics.loss_at_log_snr(_level_curves(grid)),
-        "disturbances": metrics.disturbances(artifacts.read_csv(METRICS / "validation.csv")),
+        "corruptions": metrics.corruptions(artifacts.read_csv(METRICS / "validation.csv")),
         "loss_against_fid": plots.loss_against_fid(every, foot),
     }
     for sampler in grid.sampler:

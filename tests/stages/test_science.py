@@ -1,4 +1,4 @@
-"""The stages of the science: the second judge, held-out losses, disturbed digits, the ideal network, the audit."""
+"""The stages of the science: the second judge, held-out losses, corrupted digits, the ideal network, the audit."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ddpm import artifacts
-from ddpm.diagnostics.corruptions import DISTURBANCES
+from ddpm.diagnostics.corruptions import CORRUPTIONS
 from ddpm.errors import StudyError
 from ddpm.schedules import audit as audit_of
 from ddpm.schedules import make_schedule
@@ -32,9 +32,9 @@ def test_what_the_grid_leaves_behind(whole_grid: Path) -> None:
     assert {row["sampler"] for row in rows} == {"ancestral", "clipped"}
     assert all(0 <= row["confidence"] <= 1 and 0 <= row["classes_p"] <= 1 for row in rows)
     assert all(row["digits_distance"] > 0 for row in rows)
-    disturbed = artifacts.read_csv(Path("metrics/validation.csv"))
-    assert [(row["disturbance"], row["level"]) for row in disturbed] == [
-        (name, level) for name in DISTURBANCES for level in (0, 0.5, 1)
+    corrupted = artifacts.read_csv(Path("metrics/validation.csv"))
+    assert [(row["corruption"], row["severity"]) for row in corrupted] == [
+        (name, level) for name in CORRUPTIONS for level in (0, 0.5, 1)
     ]
     ranked = artifacts.read_json(Path("metrics/ranking.json"))
     # 8 samples a cell: the few are all of them, in another order
@@ -92,8 +92,8 @@ def test_collapsed_and_doubtful_samples_are_seen() -> None:
 
 def test_a_judge_that_does_not_rise_is_named() -> None:
     rows = [
-        {"disturbance": name, "level": level, "fid": level + 1, "digits_distance": 1 if name == "blur" else level + 1}
-        for name in DISTURBANCES
+        {"corruption": name, "severity": level, "fid": level + 1, "digits_distance": 1 if name == "blur" else level + 1}
+        for name in CORRUPTIONS
         for level in (0.0, 0.5, 1.0)
     ]
     found = summarise(rows)

@@ -60,8 +60,8 @@ def test_loss_curves_hold_every_cell() -> None:
 
 def test_tile_places_images_in_reading_order() -> None:
     canvas = plots.tile(DIGITS[:6], 3)
-    assert canvas.shape == (57, 86)
-    assert np.array_equal(canvas[29:57, 29:57], DIGITS[4])
+    assert canvas.shape == (59, 88)
+    assert np.array_equal(canvas[30:58, 30:58], DIGITS[4])
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 32, 40])

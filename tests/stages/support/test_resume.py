@@ -133,7 +133,7 @@ def test_finished_sets_are_kept_until_the_stage_is_done(
     monkeypatch.setattr(inception, "features", counting)
     run(validate)
     assert digest(table) == whole
-    assert len(seen) == 1 + 8 * 2 - 2  # untouched digits and two levels of eight disturbances, less the two kept
+    assert len(seen) == 1 + 8 * 2 - 2  # clean digits and two levels of eight corruptions, less the two kept
     assert states(tiny_study) == []
 
 
