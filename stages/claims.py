@@ -18,7 +18,7 @@ from ddpm.sampling.samplers import SAMPLERS
 from ddpm.schedules import make_schedule
 from stages.analysis.rules import Rules, parse_rules
 from stages.analysis.runs import other_seeds
-from stages.analysis.tables import Tables
+from stages.analysis.tables import Tables, results
 from stages.analysis.verdicts import Judgement, judge_twice
 from stages.support import settings
 from stages.support.cells import METRICS
@@ -35,7 +35,7 @@ def _tell(word: str) -> None:
 
 def tables(params: settings.Params, rules: Rules, metrics: Path) -> Tables:
     """The committed metrics as the claims look at them: no samples, no models."""
-    rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)]
+    rows = results([*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)])
     bars = {
         name: {T: make_schedule(name, T, **params.schedule_parameters(name)).alpha_bar.numpy() for T in params.grid.T}
         for name in params.grid.schedule
@@ -81,7 +81,7 @@ def main() -> None:
         "quality": rules.quality,
         "sampler": rules.sampler,
         "confidence": rules.confidence,
-        "seeds": len({row["seed"] for row in found_tables.rows}),
+        "seeds": found_tables.rows["seed"].nunique(),
     }
     artifacts.write_json(METRICS / "claims.json", found)
     print_table(judgements)

@@ -7,37 +7,33 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import comparisons, statistics
-from stages.analysis.rules import parse_yaml
 from stages.analysis.runs import TABLE, every_row, parameters
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.support.strict_yaml import Strict, parse_yaml
 
 app = typer.Typer(add_completion=False)
 
 FILE = Path("conf/comparisons.yaml")
 
 
-class Change(BaseModel):
+class Change(Strict):
     """One change: the same names before and after, with the values of either side."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     before: Annotated[dict[str, Any], Field(min_length=1)]
     after: Annotated[dict[str, Any], Field(min_length=1)]
 
 
-class Changes(BaseModel):
+class Changes(Strict):
     """What is compared, by which measure, and how sure a word has to be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     quality: str

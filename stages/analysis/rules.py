@@ -1,40 +1,21 @@
 """YAML that a person wrote (conf/claims.yaml, conf/comparisons.yaml) -> typed, validated rules."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from ddpm.errors import StudyError
+from stages.support.strict_yaml import Strict, parse_yaml
 
 
-class Rules(BaseModel):
+class Rules(Strict):
     """What was fixed before the run: the measure, the sampler, the confidence, and each claim's threshold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     sampler: str
     quality: str
     second_opinion: str
     claims: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def parse_yaml(model: type[Model], text: str, where: str) -> Model:
-    """Validate YAML text as a model; StudyError that names the first wrong key."""
-    try:
-        return model.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, cure="correct it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise StudyError(
-            f"{key}: {first['msg']}, got {first['input']!r:.80}", where=where, cure="correct it"
-        ) from error
 
 
 def parse_rules(text: str, where: str) -> Rules:

@@ -5,19 +5,17 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from ddpm.errors import StudyError
 from stages.support.cells import Cell
+from stages.support.strict_yaml import Strict as _Strict
+from stages.support.strict_yaml import parse_yaml
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PATH = Path("params.yaml")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+COMPOSE = "correct it in conf/ and run python -m stages.tools.compose"
 
 
 class Grid(_Strict):
@@ -188,28 +186,25 @@ class Params(_Strict):
         return dict(self.schedules[name])
 
 
-def parse(text: str, where: str = str(PATH)) -> Params:
+def flat(groups: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under dotted names, such as ``network.channels``."""
+    found: dict[str, Any] = {}
+    for name, value in groups.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def parse(text: str, where: str = str(PATH), *, cure: str = COMPOSE) -> Params:
     """Validate the text of a params.yaml; StudyError that names the first wrong key."""
-    try:
-        return Params.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        line = str(error).replace("\n", " ")
-        raise StudyError(
-            f"not YAML: {line}", where=where, cure="compose it anew: python -m stages.tools.compose"
-        ) from error
-    except ValidationError as error:
-        first, count = error.errors()[0], error.error_count()
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        cure = "correct it in conf/ and run python -m stages.tools.compose"
-        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, cure=cure) from error
+    return parse_yaml(Params, text, where, cure=cure)
 
 
-def load() -> Params:
-    """Read and validate params.yaml in the current directory."""
+def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
+    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
     try:
-        return parse(PATH.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise StudyError(
-            f"cannot read: {error.strerror}", where=str(PATH), cure="run from the repository's root"
-        ) from error
+        raise StudyError(f"cannot read: {error.strerror}", where=str(path), cure=absent) from error
+    except UnicodeDecodeError as error:
+        raise StudyError("not UTF-8", where=str(path), cure=wrong) from error
+    return parse(text, str(path), cure=wrong)

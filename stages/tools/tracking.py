@@ -48,12 +48,6 @@ def study_key(params: settings.Params) -> str:
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
-    return {prefix[:-1]: str(value)}
-
-
 def _md5(path: Path) -> str:
     """The hash by which DVC knows the file."""
     return hashlib.md5(artifacts.read_bytes(path), usedforsecurity=False).hexdigest()
@@ -95,7 +89,7 @@ class _Publisher:
             tags = {"study": self.study, "cell": "study", "digest": self.study}
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
             protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
-            self._log_params(run, _flat(protocol))
+            self._log_params(run, settings.flat(protocol))
         results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
         results = [path for path in results if path.exists()]
         digest = ",".join(map(_md5, results))
@@ -107,10 +101,10 @@ class _Publisher:
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
 
-    def _log_params(self, run: "Run", values: dict[str, str]) -> None:
+    def _log_params(self, run: "Run", values: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        self.client.log_batch(run.info.run_id, params=[Param(key, value[:500]) for key, value in values.items()])
+        self.client.log_batch(run.info.run_id, params=[Param(key, str(value)[:500]) for key, value in values.items()])
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
         """One run of one cell with all its samplers; False when it was there already."""
@@ -132,7 +126,7 @@ class _Publisher:
             return False
         groups = {name: getattr(self.params, name).model_dump() for name in ("network", "train", "sample", "compute")}
         groups |= {"schedule": self.params.schedule_parameters(cell.schedule), "extractor": self.params.extractor}
-        self._log_params(run, _flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
+        self._log_params(run, settings.flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
         self._points(run, self._cell_points(cell))
         for sampler in self.params.grid.sampler:
             picture = plots.sample_grid(artifacts.read_npy(cell.samples(sampler)), f"{cell}, {sampler}")

@@ -67,7 +67,7 @@ def test_a_run_that_lacks_cells_is_left_out(tiny_study: Path) -> None:
     edit_params(tiny_study, grid={"T": [20, 30, 40]})
     said: list[str] = []
     assert other_seeds(settings.load(), said.append) == []
-    assert said == ["seed 1 of metrics/runs/seed-1 is no part of the claims, it has 4 of 6 cells"]
+    assert said == ["seed 1 of metrics/runs/seed-1 is excluded from the claims: 4 of 6 cells"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_another_study_is_left_out(tiny_study: Path, change: dict[str, dict[str,
     assert differences(settings.load(), theirs) == says
     said: list[str] = []
     assert bool(other_seeds(settings.load(), said.append)) == (not says)
-    assert said == [f"metrics/runs/seed-1 is no part of the claims, it differs in {name}" for name in says]
+    assert said == [f"metrics/runs/seed-1 is excluded from the claims: it differs in {name}" for name in says]
 
 
 def test_a_table_of_another_grid_is_not_kept(tiny_study: Path) -> None:

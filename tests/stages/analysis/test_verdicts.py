@@ -11,7 +11,7 @@ import yaml
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.claims_on_schedules import straightness, sup_distance
-from stages.analysis.tables import Tables
+from stages.analysis.tables import Tables, results
 from stages.analysis.verdicts import CLAIMS, judge, judge_twice
 from tests.conftest import ROOT
 
@@ -44,7 +44,7 @@ def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 
     bars = {
         name: {T: make_schedule(name, T).alpha_bar.numpy() for T in ALL_T} for name in ("linear", "cosine", "sigmoid")
     }
-    return Tables(rows, bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
+    return Tables(results(rows), bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
 
 
 def only(schedule: str, size: float) -> Law:
@@ -155,7 +155,7 @@ def test_few_samples_rank_or_do_not() -> None:
 
 def test_what_the_grid_lacks_is_undecided_and_said() -> None:
     tables = planted(fid=only("cosine", 0.2))
-    rows = [row for row in tables.rows if row["schedule"] != "sigmoid"]
+    rows = tables.rows[tables.rows["schedule"] != "sigmoid"]
     part = Tables(rows, {"cosine": tables.alpha_bar["cosine"]}, tables.tau_at_32, "fid", "ancestral", 0.95)
     found = {judgement.claim: judgement for judgement in judge(part, RULES)}
     assert found["cosine-worse"].verdict == "undecided"
@@ -165,8 +165,7 @@ def test_what_the_grid_lacks_is_undecided_and_said() -> None:
 
 def test_second_opinion_speaks_where_quality_matters_alone() -> None:
     tables = planted(fid=only("cosine", 0.2))
-    for row in tables.rows:
-        row["digits_distance"] = 1.0 / row["fid"]  # type: ignore[index]
+    tables.rows["digits_distance"] = 1.0 / tables.rows["fid"]
     found = {judgement.claim: judgement for judgement in judge_twice(tables, "digits_distance", RULES)}
     assert (found["cosine-worse"].verdict, found["cosine-worse"].second_opinion) == ("supported", "refuted")
     assert found["sigmoid-loss"].second_opinion is None
