@@ -8,7 +8,7 @@ import pandas as pd
 
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
-from stages.analysis.tables import Finding, Rule, Tables
+from stages.analysis.tables import Finding, Tables
 
 
 def _ratio(log_ratio: float) -> str:
@@ -20,15 +20,15 @@ def _contrast(tables: Tables, column: str, first: str, second: str, sampler: str
     return (tables.logs(column, first, sampler) - tables.logs(column, second, sampler)).mean(axis=1)
 
 
-def loss_flat_in_T(tables: Tables, rule: Rule) -> Finding:
+def loss_flat_in_T(tables: Tables, margin: float) -> Finding:
     """Equivalence of held-out L_simple between all pairs of T, in every schedule."""
     tables.need_two_T()
-    margin, parts, details = math.log1p(rule["margin"]), [], {}
+    parts, details = [], {}
     for schedule in tables.schedules:
         logs = tables.logs("loss_simple", schedule)
         for a, b in combinations(tables.all_T, 2):
             difference = logs[b] - logs[a]
-            parts.append(statistics.within(difference, margin, tables.confidence))
+            parts.append(statistics.within(difference, math.log1p(margin), tables.confidence))
             details[f"{schedule}, T = {b} to {a}"] = float(difference.mean())
     found = statistics.all_of(parts)
     name = max(details, key=lambda key: abs(details[key]))
@@ -41,18 +41,18 @@ def _sigmoid_to_others(tables: Tables, column: str) -> pd.Series:
     return (linear + cosine) / 2
 
 
-def sigmoid_loss(tables: Tables, rule: Rule) -> Finding:
+def sigmoid_loss(tables: Tables, slightly: float) -> Finding:
     """Log ratio of held-out loss, sigmoid to the mean of the other two: above 0, and no more than slightly."""
     own = _sigmoid_to_others(tables, "loss_simple")
     common = float(_sigmoid_to_others(tables, "loss_common").mean())
     worse = statistics.above(own, 0.0, tables.confidence)
-    slightly = statistics.below(own, math.log1p(rule["slightly"]), tables.confidence)
+    not_much = statistics.below(own, math.log1p(slightly), tables.confidence)
     plain = (
         f"sigmoid's loss is {_ratio(float(own.mean()))} that of the others under each schedule's own weighting, "
         f"{_ratio(common)} on a common grid of log SNR"
     )
     quantity = "log ratio of loss, sigmoid to the others"
-    return Finding(statistics.all_of([worse, slightly]), quantity, plain, {"on the common log-SNR grid": common})
+    return Finding(statistics.all_of([worse, not_much]), quantity, plain, {"on the common log-SNR grid": common})
 
 
 def _tau(tables: Tables, loss: str, schedules: list[str]) -> list[float]:
@@ -62,7 +62,7 @@ def _tau(tables: Tables, loss: str, schedules: list[str]) -> list[float]:
     return [kendall_tau(x, y) for x, y in zip(losses, distances, strict=True)]
 
 
-def loss_not_quality(tables: Tables, rule: Rule) -> Finding:
+def loss_not_quality(tables: Tables, tau: float) -> Finding:
     """Kendall's tau between loss and distance over the cells of a seed."""
     tables.at_least(3)
     own = _tau(tables, "loss_simple", tables.schedules)
@@ -73,11 +73,11 @@ def loss_not_quality(tables: Tables, rule: Rule) -> Finding:
         f"over all cells the loss ranks the quality with tau = {np.mean(own):.2f}, within a schedule with "
         f"{details['partial, schedules held fixed']:.2f}"
     )
-    found = statistics.below(own, rule["tau"], tables.confidence)
+    found = statistics.below(own, tau, tables.confidence)
     return Finding(found, "Kendall's tau of loss and distance", plain, details)
 
 
-def cosine_worse(tables: Tables, rule: Rule) -> Finding:
+def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
     """Log ratio of distance, cosine to sigmoid, mean over T."""
     own = _contrast(tables, tables.quality, "cosine", "sigmoid")
     details = {
@@ -90,7 +90,7 @@ def cosine_worse(tables: Tables, rule: Rule) -> Finding:
         f"cosine's distance is {_ratio(float(own.mean()))} sigmoid's, with a clip "
         f"{_ratio(details['log ratio of distance, clipped'])}, its loss {_ratio(details['log ratio of loss'])}"
     )
-    found = statistics.above(own, rule["log_ratio"], tables.confidence)
+    found = statistics.above(own, log_ratio, tables.confidence)
     return Finding(found, "log ratio of distance, cosine to sigmoid", plain, details)
 
 
@@ -100,7 +100,7 @@ def _slope_per_doubling(log_ratios: pd.DataFrame) -> np.ndarray:
     return slopes
 
 
-def cosine_why(tables: Tables, rule: Rule) -> Finding:
+def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     """Does cosine's disadvantage shrink with T, as the slope theory needs? And what of it does the clip remove?"""
     tables.need_two_T()
     ancestral, clipped = (
@@ -120,19 +120,19 @@ def cosine_why(tables: Tables, rule: Rule) -> Finding:
         f"with each doubling of T the ratio of cosine's distance to sigmoid's becomes {_ratio(float(own.mean()))} what "
         f"it was; the clip makes it {_ratio(-float(gained.mean()))}"
     )
-    found = statistics.below(own, rule["per_doubling"], tables.confidence)
+    found = statistics.below(own, per_doubling, tables.confidence)
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
 
 
-def T_small_effect(tables: Tables, rule: Rule) -> Finding:
+def T_small_effect(tables: Tables, margin: float) -> Finding:
     """Equivalence of the distance at the smallest and the largest T, in every schedule; and its trend over all T."""
     tables.need_two_T()
     first, last = tables.all_T[0], tables.all_T[-1]
     logs = {name: tables.logs(tables.quality, name) for name in tables.schedules}
-    margin, parts, details = math.log1p(rule["margin"]), [], {}
+    parts, details = [], {}
     for name, of_T in logs.items():
         change = of_T[last] - of_T[first]
-        parts.append(statistics.within(change, margin, tables.confidence))
+        parts.append(statistics.within(change, math.log1p(margin), tables.confidence))
         details[f"{name}, T = {last} to {first}"] = float(change.mean())
     worst = max(details, key=lambda key: abs(details[key]))
     plain = f"the distance changes most for {worst}: {_ratio(details[worst])}"
@@ -149,12 +149,10 @@ def _sufficient_octaves(tables: Tables, schedule: str, not_inferior: float) -> p
     return np.log2(enough.idxmax(axis=1))  # of equal values idxmax takes the first, and T ascends
 
 
-def good_schedule_fewer_steps(tables: Tables, rule: Rule) -> Finding:
+def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
     """Doublings of T that linear and sigmoid save against cosine, each at its own smallest sufficient T."""
     tables.need_two_T()
-    octaves = {
-        name: _sufficient_octaves(tables, name, rule["not_inferior"]) for name in ("linear", "sigmoid", "cosine")
-    }
+    octaves = {name: _sufficient_octaves(tables, name, not_inferior) for name in ("linear", "sigmoid", "cosine")}
     saved = octaves["cosine"] - (octaves["linear"] + octaves["sigmoid"]) / 2
     details = {name: float(2 ** values.mean()) for name, values in octaves.items()}
     plain = "T that suffices: " + ", ".join(f"{name} {T:.0f}" for name, T in details.items())

@@ -1,7 +1,7 @@
-"""What one change does to the samples: cells that differ in it alone, compared in pairs.
+"""The effect of one change on the samples: cells that differ in it alone, compared in pairs.
 
 Training seed, noise, T and everything else that a change does not name are the same in both cells of a pair, so that
-their ratio is the change's doing. As in ``stages.analysis.statistics``, the replicates are the seeds.
+their ratio is due to the change. As in ``stages.analysis.statistics``, the replicates are the seeds.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stages.analysis import statistics
+from stages.analysis.rules import Change, Changes
 from stages.analysis.tables import AXES, Row
 
 Selector = Mapping[str, Any]
@@ -42,7 +43,7 @@ class Effect:
 def _selected(rows: Sequence[Row], side: Selector, usual: Selector, quality: str) -> pd.DataFrame:
     """``run``, axes and distance of the rows that have a side's values, and otherwise the usual ones."""
     wanted = {**usual, **side}
-    chosen = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    chosen = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
     return pd.DataFrame(chosen, columns=["run", *AXES, quality]).dropna(subset=[quality])
 
 
@@ -96,8 +97,39 @@ def effect(
     )
 
 
-def verdict(effect: Effect, adjusted_p: float, confidence: float) -> Literal["better", "worse", "not told apart"]:
-    """What the change does, where the corrected p allows a word."""
+def verdict(effect: Effect, adjusted_p: float, confidence: float) -> Literal["better", "worse", "not significant"]:
+    """Better, worse or not significant, at the adjusted p-value."""
     if adjusted_p >= 1 - confidence:
-        return "not told apart"
+        return "not significant"
     return "better" if effect.ratio < 1 else "worse"
+
+
+def _as_json(change: Change, effect: Effect | None, adjusted_p: float | None, confidence: float) -> dict[str, Any]:
+    """One change of comparisons.json; an interval without end is null, and so is all that has no cells yet."""
+    found: dict[str, Any] = {"before": change.before, "after": change.after, "adjusted_p": adjusted_p}
+    if effect is None:
+        nothing = {"pairs": 0, "seeds": 0, "ratio": None, "low": None, "high": None}
+        return found | nothing | {"verdict": "no cells"}
+    bounded = math.isfinite(effect.high)
+    return found | {
+        "pairs": effect.pairs,
+        "seeds": effect.seeds,
+        "ratio": effect.ratio,
+        "low": effect.low if bounded else None,
+        "high": effect.high if bounded else None,
+        "by_T": {str(T): ratio for T, ratio in effect.by_T.items()},
+        "verdict": "one seed" if adjusted_p is None else verdict(effect, adjusted_p, confidence),
+    }
+
+
+def compare_all(rows: Sequence[Row], rules: Changes, usual: Selector) -> dict[str, dict[str, Any]]:
+    """Every change of conf/comparisons.yaml, with p-values adjusted together (Holm 1979): name -> its JSON entry."""
+    effects = {
+        name: effect(rows, change.before, change.after, usual, rules.quality, rules.confidence)
+        for name, change in rules.changes.items()
+    }
+    adjusted = statistics.holm({name: found.p for name, found in effects.items() if found and found.seeds > 1})
+    return {
+        name: _as_json(rules.changes[name], found, adjusted.get(name), rules.confidence)
+        for name, found in effects.items()
+    }

@@ -12,7 +12,6 @@ from ddpm.errors import StudyError
 from stages.analysis.statistics import Evidence
 
 Row = Mapping[str, Any]
-Rule = Mapping[str, Any]
 Array = NDArray[np.float64]
 
 AXES = ["schedule", "T", "seed", "sampler"]
