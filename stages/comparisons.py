@@ -1,4 +1,4 @@
-"""The effect of single changes: conf/comparisons.yaml and tables of all runs -> metrics/comparisons.json and a table."""
+"""The effect of single changes: conf/comparisons.yaml, all runs' tables -> metrics/comparisons.json and a table."""
 
 import hashlib
 import sys

@@ -39,12 +39,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
         "loss_at_log_snr": None if at is None else dict(zip(map(str, wanted.log_snr), at.tolist(), strict=True)),
     }
     artifacts.write_json(cell.heldout, found)
-    record(
-        "heldout",
-        str(cell),
-        time.monotonic() - started,
-        len(x_0) + 2 * len(wanted.log_snr) * min(len(x_0), wanted.images_per_level),
-    )
+    at_levels = len(wanted.log_snr) * min(len(x_0), wanted.images_per_level)
+    record("heldout", str(cell), time.monotonic() - started, len(x_0) + 2 * at_levels)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Grid(_Strict):
 
 
 class Compute(_Strict):
-    """Where and in which precision the network runs, and on how many threads of a CPU: the last digits depend on it."""
+    """Device, precision and number of CPU threads of the network's computations: the last digits depend on them."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
@@ -76,7 +76,7 @@ class Sample(_Strict):
 
 
 class Reference(_Strict):
-    """Real images: the reference set, the disjoint pool of the floor, and test images."""
+    """Real images: the reference set, the disjoint pool of the baseline, and test images."""
 
     images: Annotated[int, Field(ge=2)]
     floor_images: Annotated[int, Field(ge=2)]
@@ -101,7 +101,7 @@ class Classifier(_Strict):
 
 
 class Heldout(_Strict):
-    """Test images for L_simple, and for the loss at each of the log SNRs, ascending."""
+    """Number of test images for L_simple, and for the loss at each of the log SNRs, ascending."""
 
     images: Annotated[int, Field(ge=2, le=10_000)]
     images_per_level: Annotated[int, Field(ge=2, le=10_000)]
@@ -109,21 +109,21 @@ class Heldout(_Strict):
 
 
 class Validation(_Strict):
-    """Real images of each disturbed set, and the degrees of the disturbances, ascending."""
+    """Real images of each corrupted set, and the severities of the corruptions, ascending."""
 
     images: Annotated[int, Field(ge=2)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]
 
 
 class Ideal(_Strict):
-    """For which T the best possible network is sampled, and how many images; its cost grows with both."""
+    """For which T the optimal denoiser is sampled, and how many images; the cost grows with both."""
 
     T: Annotated[list[Positive], Field(min_length=1)]
     images: Annotated[int, Field(ge=8)]
 
 
 class Chains(_Strict):
-    """Which cell of every schedule the report animates, how many images, and how many moments of their way."""
+    """Which cell of every schedule the report animates, how many images, and how many frames."""
 
     T: Positive
     seed: Annotated[int, Field(ge=0)]
@@ -138,14 +138,14 @@ class Ranking(_Strict):
 
 
 class Diff(_Strict):
-    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` says no."""
+    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` exits with 1."""
 
     log_ratio: Annotated[float, Field(ge=0)]
 
 
 class Data(_Strict):
-    """``name``: which data set. ``directory``: where to find its files and the weights instead of fetching them; empty
-    to fetch.
+    """``name``: which data set. ``directory``: where its files and the weights are, instead of downloading; empty to
+    download.
     """
 
     name: Literal["mnist", "fashion-mnist"]

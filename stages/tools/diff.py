@@ -1,7 +1,7 @@
-"""What changed between a revision and this working tree, cell by cell, as Markdown: for pull requests, and for you.
+"""What changed between a revision and this working tree, cell by cell, as Markdown for a pull request.
 
 Exit code 1 when the FID of any cell changed by more than diff.log_ratio of params.yaml (as a logarithm of the ratio),
-or a cell or a verdict is there on one side alone. Example: `python -m stages.tools.diff main`.
+or a cell or a verdict exists on one side alone. Example: `python -m stages.tools.diff main`.
 """
 
 import json
@@ -31,7 +31,7 @@ def at_revision(revision: str, path: Path) -> bytes | None:
     """A file as it was; None when it was not there; StudyError for an unknown revision."""
     known = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], capture_output=True)
     if known.returncode:
-        raise StudyError(f"there is no revision {revision!r}", where="git", cure="name a branch, a tag or a commit")
+        raise StudyError(f"unknown revision {revision!r}", where="git", cure="name a branch, a tag or a commit")
     found = subprocess.run(["git", "show", f"{revision}:./{path.as_posix()}"], capture_output=True)
     return None if found.returncode else found.stdout
 

@@ -1,7 +1,7 @@
-"""MLflow, all of it: the files are the truth, and `publish` brings the tracking server level with them.
+"""MLflow client: uploads what the tracking server lacks; the files stay authoritative.
 
 Idempotent: a run is found by its tags, and its points carry the run's own start time, so sending twice leaves one run
-and one copy of every point. Nothing on the way to a result waits for a server: publishing comes after the files.
+and one copy of every point. No result waits for a server: publishing comes after the files.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
 EXPERIMENT = "ddpm-mnist"
 _BATCH = 1000  # points a request, MLflow's limit
 
-# MLflow's own defaults hold on to a dead server for four minutes; this fails within seconds. Users may override both.
+# MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -43,7 +43,7 @@ def tracking_uri() -> str:
 
 
 def study_key(params: settings.Params) -> str:
-    """Names a study by its protocol: all parameters except which cells of the grid are asked for."""
+    """Identifies a study by its protocol: all parameters except which cells of the grid are run."""
     protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -54,7 +54,7 @@ def _md5(path: Path) -> str:
 
 
 class _Publisher:
-    """One conversation with a tracking server about one study."""
+    """Uploads one study to one experiment of a tracking server."""
 
     def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
         self.client, self.experiment, self.params, self.study = client, experiment, params, study_key(params)
@@ -62,7 +62,7 @@ class _Publisher:
         self.runs = {(run.data.tags["cell"], run.data.tags["digest"]): run for run in found}
 
     def _run(self, name: str, digest: str, tags: dict[str, str]) -> "Run | None":
-        """The run to fill, or None when it is complete already."""
+        """The run to upload to, or None when it is complete already."""
         run = self.runs.get((name, digest))
         if run is None:
             all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
@@ -115,7 +115,7 @@ class _Publisher:
                 f"{sampler}.metrics_md5": cell.metrics(sampler),
             }
         if not all(path.exists() for path in files.values()):
-            return False  # not made yet: a later publish will find it
+            return False  # not complete yet: a later publish sends it
         hashes = {name: _md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
@@ -182,10 +182,10 @@ def publish(params: settings.Params) -> tuple[int, int]:
 
 
 def publish_or_warn(params: settings.Params) -> None:
-    """Publish after a result is safe on disk: a server's trouble is told in one line and is not the study's."""
+    """Publish once the results are on disk: a server's failure is one warning and does not stop the study."""
     try:
         sent, complete = publish(params)
     except StudyError as error:
         print(f"warning: {error}", file=sys.stderr)
     else:
-        print(f"MLflow: {sent} runs sent, {complete} cells level ({tracking_uri()})", file=sys.stderr)
+        print(f"MLflow: {sent} runs sent, {complete} cells up to date ({tracking_uri()})", file=sys.stderr)
