@@ -14,7 +14,7 @@ class ClaimRule(Strict):
     """One claim: its words, and its threshold under a name of its own, such as ``margin: 0.05``."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, StrictFloat]
+    __pydantic_extra__: dict[str, StrictFloat] = Field(init=False)
 
     says: StrictStr
 
