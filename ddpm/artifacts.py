@@ -48,7 +48,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise StudyError(
-            f"cannot write: {error.strerror}", where=str(path), cure="free space or permissions"
+            f"cannot write: {error.strerror}", where=str(path), hint="free space or permissions"
         ) from error
 
 
@@ -57,7 +57,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StudyError(f"cannot remove: {error.strerror}", where=str(path), cure="permissions") from error
+        raise StudyError(f"cannot remove: {error.strerror}", where=str(path), hint="permissions") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -66,7 +66,7 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StudyError(
-            f"cannot read: {error.strerror}", where=str(path), cure="run `dvc repro` to make it"
+            f"cannot read: {error.strerror}", where=str(path), hint="run `dvc repro` to make it"
         ) from error
 
 
@@ -93,7 +93,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_bytes(path), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise StudyError(f"not JSON: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+        raise StudyError(f"not JSON: {error}", where=str(path), hint="delete it and run `dvc repro`") from error
 
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -107,7 +107,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line, parse_constant=_no_number) for line in read_bytes(path).splitlines()]
     except (ValueError, RecursionError) as error:
-        raise StudyError(f"not JSON lines: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+        raise StudyError(f"not JSON lines: {error}", where=str(path), hint="delete it and run `dvc repro`") from error
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -130,7 +130,7 @@ def parse_csv(data: bytes, where: str) -> list[dict[str, Any]]:
         reader = csv.DictReader(data.decode().splitlines(), strict=True)
         return [{key: _value(word) for key, word in row.items()} for row in reader]
     except (ValueError, TypeError, AttributeError, csv.Error) as error:  # a row that is too long, or no text at all
-        raise StudyError(f"not CSV: {error}", where=where, cure="delete it and run `dvc repro`") from error
+        raise StudyError(f"not CSV: {error}", where=where, hint="delete it and run `dvc repro`") from error
 
 
 def _value(word: str) -> int | float | str | None:
@@ -154,7 +154,7 @@ def read_npy(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(read_bytes(path)), allow_pickle=False)
     except (ValueError, EOFError, TypeError, ArithmeticError, MemoryError, SyntaxError, TokenError) as error:
-        raise StudyError(f"not an npy array: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+        raise StudyError(f"not an npy array: {error}", where=str(path), hint="delete it and run `dvc repro`") from error
     return array
 
 
@@ -177,5 +177,5 @@ def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
         if not isinstance(metadata, dict):
             raise ValueError("its metadata is no object")
     except (safetensors.SafetensorError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise StudyError(f"not safetensors: {error}", where=str(path), cure="delete it and run `dvc repro`") from error
+        raise StudyError(f"not safetensors: {error}", where=str(path), hint="delete it and run `dvc repro`") from error
     return tensors, metadata

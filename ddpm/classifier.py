@@ -158,5 +158,5 @@ def load_classifier(path: Path, device: str) -> Classifier:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise StudyError(f"not the classifier: {reason}", where=str(path), cure="train it again") from error
+        raise StudyError(f"not the classifier: {reason}", where=str(path), hint="train it again") from error
     return network.to(device).eval().requires_grad_(False)

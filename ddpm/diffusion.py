@@ -45,7 +45,7 @@ class Schedule:
         if bool(bad.any()):
             t = int(bad.nonzero()[0])
             raise StudyError(
-                f"beta at t = {t} is {float(beta[t]):.6g}, outside [0, 1)", cure="raise T or lower beta_max"
+                f"beta at t = {t} is {float(beta[t]):.6g}, outside [0, 1)", hint="raise T or lower beta_max"
             )
         alpha = 1.0 - beta
         return cls(beta, alpha, torch.cumprod(alpha, 0))

@@ -1,4 +1,4 @@
-"""The errors that a user can cause and cure; everything else is a bug and keeps its traceback."""
+"""The errors that a user can cause and correct; everything else is a bug and keeps its traceback."""
 
 
 class StudyError(Exception):
@@ -7,10 +7,10 @@ class StudyError(Exception):
     Args:
         what: what is wrong, in a few words.
         where: the file, parameter or cell concerned; empty when ``what`` already names it.
-        cure: what the user can do about it; empty when it is obvious.
+        hint: what the user can do about it; empty when it is obvious.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
-        self.what, self.where, self.cure = what, where, cure
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
         line = f"{where}: {what}" if where else what
-        super().__init__(f"{line}; {cure}" if cure else line)
+        super().__init__(f"{line}; {hint}" if hint else line)

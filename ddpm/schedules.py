@@ -108,24 +108,24 @@ def make_schedule(name: str, T: int, *, kind: str = "", **parameters: float) -> 
     if kind not in SCHEDULES:
         close = difflib.get_close_matches(kind, SCHEDULES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SCHEDULES)}"
-        raise StudyError(f"there is no schedule {kind!r}", cure=hint)
+        raise StudyError(f"there is no schedule {kind!r}", hint=hint)
     if isinstance(T, bool) or not isinstance(T, int) or not 2 <= T <= MAX_T:
-        raise StudyError("T must be a whole number of steps", where=where, cure=f"choose 2 .. {MAX_T}")
+        raise StudyError("T must be a whole number of steps", where=where, hint=f"choose 2 .. {MAX_T}")
     rescale = parameters.pop("zero_terminal_snr", False)
     known = list(inspect.signature(SCHEDULES[kind]).parameters)[1:]
     for key, value in parameters.items():
         if key not in known:
-            raise StudyError(f"unknown parameter {key!r}", where=where, cure=f"it takes {', '.join(known)}")
+            raise StudyError(f"unknown parameter {key!r}", where=where, hint=f"it takes {', '.join(known)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise StudyError(f"{key} must be a finite number, not {value!r}", where=where)
     try:
         beta = SCHEDULES[kind](T, **parameters)
         plain = Schedule.from_beta(beta)
         if plain.beta[-1] == 1:  # only the rescaling may end in pure noise
-            raise StudyError(f"beta at t = {T} is 1, outside [0, 1)", cure="raise T or lower beta_max")
+            raise StudyError(f"beta at t = {T} is 1, outside [0, 1)", hint="raise T or lower beta_max")
         return Schedule.from_beta(zero_terminal_snr(beta)) if rescale else plain
     except StudyError as error:
-        raise StudyError(error.what, where=where, cure=error.cure) from None
+        raise StudyError(error.what, where=where, hint=error.hint) from None
 
 
 @dataclass(frozen=True)

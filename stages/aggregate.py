@@ -61,7 +61,7 @@ def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
         found = sorted({str(row[name]) for row in rows})
         if len(found) > 1:
             raise StudyError(
-                f"cells differ in {name}: {', '.join(found)}", where=str(RESULTS / "cells"), cure="run `dvc repro`"
+                f"cells differ in {name}: {', '.join(found)}", where=str(RESULTS / "cells"), hint="run `dvc repro`"
             )
     return rows
 

@@ -29,7 +29,7 @@ def measure(real: artifacts.Arrays, n: int) -> dict[str, float | int]:
         raise StudyError(
             f"{n} samples need a floor of at least as many real images, there are {len(real['floor'])}",
             where="reference.floor_images",
-            cure="raise it, or lower sample.images",
+            hint="raise it, or lower sample.images",
         )
     reference = real["reference"]
     all_real, equal_n = fit_gaussian(reference), fit_gaussian(reference[:n])

@@ -1,11 +1,8 @@
-"""The report's claims, judged: conf/claims.yaml and the study's tables -> metrics/claims.json and a table."""
+"""Verdicts on the report's claims: conf/claims.yaml and the study's tables -> metrics/claims.json and a table."""
 
 import hashlib
-import math
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +15,9 @@ from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis.rules import Rules, parse_rules
-from stages.analysis.runs import other_seeds
-from stages.analysis.tables import Tables
-from stages.analysis.verdicts import Judgement, judge_twice
+from stages.analysis.runs import TABLE, other_seeds
+from stages.analysis.tables import Tables, results
+from stages.analysis.verdicts import ClaimResult, verdicts_by_both_metrics
 from stages.support import settings
 from stages.support.cells import METRICS, Cell
 from stages.support.cli import command_line
@@ -30,8 +27,8 @@ app = typer.Typer(add_completion=False)
 CLAIMS_FILE = Path("conf/claims.yaml")
 
 
-def _tell(word: str) -> None:
-    print(word, file=sys.stderr)
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _alpha_bar(cell: Cell) -> np.ndarray:
@@ -39,35 +36,29 @@ def _alpha_bar(cell: Cell) -> np.ndarray:
     return Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).alpha_bar.numpy()
 
 
-def tables(params: settings.Params, rules: Rules, metrics: Path) -> Tables:
-    """The tables as the claims look at them: no samples, no models."""
-    rows = [*artifacts.read_csv(metrics / "fid_of_T.csv"), *other_seeds(params, _tell)]
-    bars = {name: {T: _alpha_bar(Cell(name, T, 0)) for T in params.grid.T} for name in params.grid.schedule}
-    taus = artifacts.read_json(metrics / "ranking.json")["tau"]
+def read_tables(params: settings.Params, rules: Rules) -> Tables:
+    """What the claims are tested on: committed metrics and the schedules' arithmetic; no samples, no models."""
+    rows = results([*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn)])
     if rules.sampler not in SAMPLERS:
-        raise StudyError(f"there is no sampler {rules.sampler!r}", where=str(CLAIMS_FILE), cure="correct it")
+        raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
+    for key in ("quality", "second_opinion"):
+        column = getattr(rules, key)
+        if column not in rows:
+            raise StudyError(f"unknown column {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
+    bars = {name: {T: _alpha_bar(Cell(name, T, 0)) for T in params.grid.T} for name in params.grid.schedule}
+    taus = artifacts.read_json(METRICS / "ranking.json")["tau"]
     return Tables(rows, bars, np.array(taus.get(rules.sampler, [])), rules.quality, rules.sampler, rules.confidence)
 
 
-def as_json(judgement: Judgement) -> dict[str, Any]:
-    """One claim of claims.json; an interval without end is null."""
-    found = {key: value for key, value in asdict(judgement).items() if key not in ("finding", "claim")}
-    if judgement.finding is not None:
-        evidence = asdict(judgement.finding.evidence)
-        numbers = {key: value if math.isfinite(value) else None for key, value in evidence.items()}
-        found |= numbers | {"quantity": judgement.finding.quantity, "details": judgement.finding.details}
-    return found
-
-
-def print_table(judgements: list[Judgement]) -> None:
+def print_table(found: list[ClaimResult]) -> None:
     """A row a claim on stdout."""
     table = Table(title="The report's claims", show_lines=True)
     for column in ("claim", "the report says", "verdict", "what was found"):
         table.add_column(column)
-    for judgement in judgements:
-        second = judgement.second_opinion
-        differs = f" (by the digits' own measure: {second})" if second not in (None, judgement.verdict) else ""
-        table.add_row(judgement.claim, judgement.says, judgement.verdict + differs, judgement.plain)
+    for result in found:
+        second = result.second_opinion
+        differs = f" (by the digit classifier's features: {second})" if second not in (None, result.verdict) else ""
+        table.add_row(result.claim, result.says, result.verdict + differs, result.plain)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -76,18 +67,17 @@ def main() -> None:
     params = settings.load()
     text = artifacts.read_bytes(CLAIMS_FILE)
     rules = parse_rules(text.decode(), str(CLAIMS_FILE))
-    found_tables = tables(params, rules, METRICS)
-    judgements = judge_twice(found_tables, rules.second_opinion, rules.claims)
-    found = {
-        "claims": {judgement.claim: as_json(judgement) for judgement in judgements},
+    tables = read_tables(params, rules)
+    found = verdicts_by_both_metrics(tables, rules.second_opinion, rules.claims)
+    about = {
         "claims_yaml_sha256": hashlib.sha256(text).hexdigest(),
         "quality": rules.quality,
         "sampler": rules.sampler,
         "confidence": rules.confidence,
-        "seeds": len({row["seed"] for row in found_tables.rows}),
+        "seeds": tables.rows["seed"].nunique(),
     }
-    artifacts.write_json(METRICS / "claims.json", found)
-    print_table(judgements)
+    artifacts.write_json(METRICS / "claims.json", about | {"claims": {r.claim: r.as_json() for r in found}})
+    print_table(found)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def main() -> None:
         advance(min(training.step * recipe.batch_size, recipe.epochs * len(images)))
         for count, loss in training:
             if not bool(torch.isfinite(loss)):
-                raise StudyError("the loss is not finite", where="classifier", cure="lower classifier.learning_rate")
+                raise StudyError("the loss is not finite", where="classifier", hint="lower classifier.learning_rate")
             advance(count)
             if resume.due():
                 tensors, numbers = training.state()

@@ -60,7 +60,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
         raise StudyError(
             f"features differ from the reference's in {differ}",
             where=str(cell.features(sampler)),
-            cure="run `dvc repro`",
+            hint="run `dvc repro`",
         )
     found = measure(real, generated["samples"], params.fid)
     extractor = {"extractor": identity["name"], "weights_sha256": identity["weights_sha256"]}

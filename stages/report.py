@@ -1,4 +1,4 @@
-"""The study as one page that needs nothing else: metrics/report.html. Open it in any browser, offline too."""
+"""The study as one self-contained page, metrics/report.html, for any browser, offline too."""
 
 import hashlib
 import importlib.metadata
@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
 from stages.analysis.runs import other_seeds
+from stages.analysis.summary import sentences
 from stages.figures import metrics, plots
 from stages.figures.encode import data_uri, png, png_file, strip, svg
 from stages.support import settings
@@ -25,7 +26,7 @@ TARGET = METRICS / "report.html"
 SHOWN = 32  # samples of a cell, as many as the report shows
 PACKAGES = ("torch", "numpy", "scipy", "dvc", "mlflow", "matplotlib")
 
-# what the report shows or says, and our figure of the same
+# our version of each figure of the report: where it is there, and what it shows or says
 BESIDE = (
     ("alpha_bar", "Figure 1", "Cumulative product of the alphas according to t/T."),
     ("forward", "Figure 2", "Forward image samples and their pixel distributions for T = 100."),
@@ -33,44 +34,20 @@ BESIDE = (
     (
         "loss_against_fid",
         "not in the report",
-        "It says that the loss does not tell the quality; it had no FID to check.",
+        "It says that the loss does not predict the quality; it had no FID to check.",
     ),
 )
-JUDGES = (
-    ("corruptions", "Distances of real digits corrupted in rising degrees, by both judges."),
-    ("digits_of_T", "The second judge: distance in the features of a classifier of digits."),
+METRICS_CHECKED = (
+    ("corruptions", "Distances of corrupted real digits by severity, for both feature extractors."),
+    ("digits_of_T", "The second metric: distance in the features of a digit classifier."),
     ("loss_at_log_snr", "Held-out loss at equal noise levels, so that schedules compare."),
 )
 
 Row = dict[str, Any]
 
 
-def answer(rows: list[Row], sampler: str) -> list[str]:
-    """The study in a few sentences, every number from the table."""
-    sampler = sampler if any(row["sampler"] == sampler for row in rows) else rows[0]["sampler"]
-    chosen = [row for row in rows if row["sampler"] == sampler]
-    floor = chosen[0]["fid_floor"]
-    best = min(chosen, key=lambda row: float(row["fid"]))
-    said = [
-        f"Best is {best['schedule']} at T = {best['T']}: FID {best['fid']:.2f} ({sampler} sampler), where real digits "
-        f"in the samples' place score {floor:.2f}."
-    ]
-    for name in dict.fromkeys(row["schedule"] for row in chosen):
-        of_T: dict[int, list[float]] = {}
-        for row in chosen:
-            if row["schedule"] == name:
-                of_T.setdefault(row["T"], []).append(row["fid"])
-        means = {T: sum(values) / len(values) for T, values in of_T.items()}
-        low, high = min(means, key=lambda T: means[T]), max(means, key=lambda T: means[T])
-        said.append(f"{name}: from {means[low]:.2f} at T = {low} to {means[high]:.2f} at T = {high}.")
-    seeds = len({row["seed"] for row in chosen})
-    one = "one training seed a cell: differences of a tenth or two are not evidence"
-    spread = one if seeds == 1 else f"{seeds} training seeds a cell"
-    return [*said, f"Measured with {chosen[0]['samples']:,} samples a cell and {spread}."]
-
-
 def sample_pictures(params: settings.Params, rows: list[Row]) -> dict[str, dict[str, Any]]:
-    """``schedule|T|sampler`` -> its picture and what is known of it; the first seed's."""
+    """``schedule|T|sampler`` -> its picture and metrics, of the first seed."""
     fids = {(r["schedule"], r["T"], r["seed"], r["sampler"]): r for r in rows}
     found = {}
     for schedule, T, sampler in product(params.grid.schedule, params.grid.T, params.grid.sampler):
@@ -120,12 +97,12 @@ def main() -> None:
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons")
     )
     ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
-    done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the greatest effects stand at the ends
+    done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the largest effects are at both ends
     every = [*rows, *other_seeds(params)]
     chart = plots.distance_of_T(every, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
-        answer=answer(every, claims["sampler"]),
+        answer=sentences(every, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
         changes=changes,
@@ -135,7 +112,7 @@ def main() -> None:
         chains=params.chains,
         rows=every,
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
-        judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in JUDGES],
+        judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
         validation=validation,
         audits=artifacts.read_csv(METRICS / "schedules.csv"),
         identity=identity(params, rows, claims),

@@ -35,7 +35,7 @@ def _finite(training: Training, cell: Cell, steps: list[TrainingStep]) -> list[d
             raise StudyError(
                 f"the loss is {loss} at step {step.step}",
                 where=f"train {cell}, learning rate {training.recipe.learning_rate}",
-                cure="lower train.learning_rate",
+                hint="lower train.learning_rate",
             )
     return [
         {"epoch": step.epoch, "step": step.step, "images": step.images, "loss": loss}

@@ -10,10 +10,10 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-def need(what: str, found: object, cure: str) -> None:
+def need(what: str, found: object, hint: str) -> None:
     """Skip where a part of the machine is missing; fail instead where all must be there (NEED_ALL, as CI sets it)."""
     if not found:
-        words = f"{what} is missing; {cure}"
+        words = f"{what} is missing; {hint}"
         pytest.fail(words) if os.environ.get("NEED_ALL") else pytest.skip(words)
 
 

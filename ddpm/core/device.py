@@ -19,7 +19,7 @@ def choose(device: str, precision: str, threads: int) -> tuple[str, torch.dtype]
     torch.set_num_threads(threads)
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
-        raise StudyError("no CUDA device here", where="compute.device", cure="use auto or cpu")
+        raise StudyError("no CUDA device here", where="compute.device", hint="use auto or cpu")
     device = "cuda" if has_cuda and device != "cpu" else "cpu"
     if precision != "auto":
         return device, getattr(torch, precision)

@@ -37,12 +37,12 @@ def parse_idx(data: bytes, name: str, dimensions: int) -> Tensor:
     """
     header = 4 + 4 * dimensions
     if len(data) < header:
-        raise StudyError(f"IDX header needs {header} bytes, found {len(data)}", where=name, cure="fetch it again")
+        raise StudyError(f"IDX header needs {header} bytes, found {len(data)}", where=name, hint="fetch it again")
     if data[:4] != bytes([0, 0, _UINT8, dimensions]):
         raise StudyError(
             f"not an IDX file of unsigned bytes with {dimensions} dimensions (magic {data[:4].hex()})",
             where=name,
-            cure="MNIST's files must be uncompressed",
+            hint="MNIST's files must be uncompressed",
         )
     shape = struct.unpack(f">{dimensions}I", data[4:header])
     expected = header + int(np.prod(shape, dtype=object))  # object: a lying header cannot overflow
@@ -50,7 +50,7 @@ def parse_idx(data: bytes, name: str, dimensions: int) -> Tensor:
         raise StudyError(
             f"header states {expected} bytes, file has {len(data)}",
             where=name,
-            cure="the file is damaged: fetch it again",
+            hint="the file is damaged: fetch it again",
         )
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy())
 
@@ -74,5 +74,5 @@ def to_uint8(x_0: Tensor) -> Tensor:
     A diverged sample (NaN) would become an arbitrary digit-like byte silently, so it is refused.
     """
     if not bool(torch.isfinite(x_0).all()):
-        raise StudyError("samples contain NaN or infinity", cure="the network diverged: lower the learning rate")
+        raise StudyError("samples contain NaN or infinity", hint="the network diverged: lower the learning rate")
     return ((x_0.float() + 1.0) * 127.5).round_().clamp_(0, 255).to(torch.uint8)

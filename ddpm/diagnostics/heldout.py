@@ -5,12 +5,14 @@ a given log SNR does not depend on the schedule, and its mean over a common grid
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule, draw_t, q_sample
 from ddpm.errors import StudyError
 
@@ -53,6 +55,12 @@ def log_snr(schedule: Schedule) -> Array:
     return (torch.log(alpha_bar) - torch.log1p(-alpha_bar)).cpu().numpy()
 
 
+def covers(schedule: Schedule, levels: Array) -> bool:
+    """Whether a schedule reaches all of these log SNRs, rising; one with few, steep steps may not."""
+    own = log_snr(schedule)
+    return bool(own[-1] <= levels[0] and levels[-1] <= own[0])
+
+
 def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, noise: Callable[[int], Tensor]) -> Array:
     """Mean squared error of eps at given log SNRs, between the two nearest t of the schedule by a line.
 
@@ -71,10 +79,10 @@ def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, n
         StudyError: a level that the schedule never reaches.
     """
     own = log_snr(schedule)
-    if levels[0] < own[-1] or levels[-1] > own[0]:
+    if not covers(schedule, levels):
         raise StudyError(
             f"log SNRs {levels[0]:g} .. {levels[-1]:g} asked for, the schedule covers {own[-1]:.2f} .. {own[0]:.2f}",
-            cure="narrow the grid of log SNRs",
+            hint="narrow the grid of log SNRs",
         )
     losses = []
     for i, level in enumerate(levels):
@@ -87,3 +95,48 @@ def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, n
         ]
         losses.append(np.interp(level, own[near][::-1], errors[::-1]) if len(errors) == 2 else errors[0])
     return np.array(losses)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of one network on held-out images.
+
+    Attributes:
+        simple: L_simple image by image, float64 ``[N]``.
+        at_levels: loss at each log SNR, float64 ``[L]``; None where the schedule does not cover them.
+    """
+
+    simple: Array
+    at_levels: Array | None
+
+    @property
+    def simple_error(self) -> float:
+        """Standard error of the mean of ``simple`` over images."""
+        return float(self.simple.std(ddof=1) / np.sqrt(len(self.simple)))
+
+
+def measure(
+    network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, images_per_level: int, batch_size: int = 500
+) -> Losses:
+    """Both losses, with t and noise that depend on nothing else, so that networks are compared on equal noise.
+
+    Args:
+        network: eps_theta.
+        x_0: held-out images in [-1, 1], float32 ``[N, 1, 28, 28]``.
+        schedule: the network's own, on x_0's device.
+        levels: log SNRs, rising, float64 ``[L]``.
+        images_per_level: how many of the images are used at each level.
+        batch_size: images a call, for L_simple.
+    """
+
+    def noise(purpose: str, index: int, images: Tensor) -> Tensor:
+        # seed 0 whatever the network's training seed
+        shape = tuple(images.shape[1:])
+        return rng.image_noise(0, purpose, index, first=0, count=len(images), shape=shape, device=images.device)
+
+    few = x_0[:images_per_level]
+    generator = rng.stream(0, "held-out t", device=x_0.device)
+    simple = simple_loss(network, x_0, noise("held-out", 0, x_0), schedule, generator, batch_size)
+    if not covers(schedule, levels):
+        return Losses(simple, None)
+    return Losses(simple, loss_at(network, few, schedule, levels, lambda i: noise("held-out level", i, few)))

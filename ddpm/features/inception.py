@@ -51,7 +51,7 @@ EXTRACTORS = {
 def get_extractor(name: str) -> Extractor:
     """Look an extractor up by name; StudyError when there is none: there is never a substitute."""
     if name not in EXTRACTORS:
-        raise StudyError(f"there is no extractor {name!r}", cure=f"choose one of {', '.join(EXTRACTORS)}")
+        raise StudyError(f"there is no extractor {name!r}", hint=f"choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[name]
 
 

@@ -45,7 +45,7 @@ class Architecture:
             raise StudyError(
                 f"patch {self.patch} and {len(self.channels)} levels do not divide {SIDE} x {SIDE} images",
                 where="network",
-                cure="patch x 2^(levels - 1) must be 1, 2, 4, 7, 14 or 28",
+                hint="patch x 2^(levels - 1) must be 1, 2, 4, 7, 14 or 28",
             )
         if len(self.kernels) != 2 or any(k < 1 or k % 2 == 0 for k in (self.stem_kernel, *self.kernels)):
             raise StudyError(

@@ -30,5 +30,5 @@ def load_network(path: Path, device: str) -> nn.Module:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise StudyError(f"not a trained network: {reason}", where=str(path), cure="train it again") from error
+        raise StudyError(f"not a trained network: {reason}", where=str(path), hint="train it again") from error
     return network.eval().requires_grad_(False)

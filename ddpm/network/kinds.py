@@ -26,7 +26,7 @@ class _Diffusers(nn.Module):
             from diffusers import UNet2DModel  # noqa: PLC0415  # an optional package
         except ImportError as error:
             raise StudyError(
-                "diffusers is not installed", where="network.kind", cure="pip install -e '.[guests]'"
+                "diffusers is not installed", where="network.kind", hint="pip install -e '.[guests]'"
             ) from error
         self.net = UNet2DModel(**parameters)
 
@@ -69,7 +69,7 @@ def _guest(values: Mapping[str, Any]) -> nn.Module:
     parameters = {name: value for name, value in values.items() if name != "kind"}
     if values["kind"] not in KINDS:
         known = ", ".join([UNET, *KINDS])
-        raise StudyError(f"unknown kind {values['kind']!r}", where="network.kind", cure=f"choose one of {known}")
+        raise StudyError(f"unknown kind {values['kind']!r}", where="network.kind", hint=f"choose one of {known}")
     try:
         return KINDS[values["kind"]](**parameters)
     except (TypeError, ValueError, LookupError) as error:

@@ -49,7 +49,7 @@ def get_sampler(name: str, T: int) -> tuple[Sampler, int]:
     if word not in SAMPLERS or (steps and not steps.isdecimal()):
         close = difflib.get_close_matches(word, SAMPLERS, n=1)
         hint = f"did you mean {close[0]}?" if close and not steps else f"choose one of {', '.join(SAMPLERS)}"
-        raise StudyError(f"there is no sampler {name!r}", cure=f"{hint}; ancestral-50 takes 50 of the T steps")
+        raise StudyError(f"there is no sampler {name!r}", hint=f"{hint}; ancestral-50 takes 50 of the T steps")
     timesteps(T, int(steps or T))
     return SAMPLERS[word], int(steps or T)
 
@@ -63,7 +63,7 @@ def timesteps(T: int, steps: int) -> list[int]:
         StudyError: ``steps`` outside 1..T.
     """
     if not 1 <= steps <= T:
-        raise StudyError(f"cannot take {steps} sampling steps from T = {T}", cure=f"choose 1 .. {T}")
+        raise StudyError(f"cannot take {steps} sampling steps from T = {T}", hint=f"choose 1 .. {T}")
     return [T - i * T // steps for i in range(steps)]
 
 
@@ -96,7 +96,7 @@ def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> S
     if bar_t <= 0:
         raise StudyError(
             f"alpha_bar is 0 at t = {t}: eps-prediction cannot start from pure noise",
-            cure="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
+            hint="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
         )
     alpha = bar_t / bar_s  # alpha_{t|s}
     signal, noise = math.sqrt(bar_t), math.sqrt(1 - bar_t)

@@ -75,7 +75,7 @@ class Training:
             raise StudyError(
                 "Muon trains the hidden convolutions of kind unet alone",
                 where="train.muon_learning_rate",
-                cure="set it to 0 for a network of another kind",
+                hint="set it to 0 for a network of another kind",
             )
         hidden = hidden_convolutions(self.network) if recipe.muon_learning_rate else []
         known = {id(weight) for weight in hidden}

@@ -7,15 +7,15 @@ import numpy as np
 
 from ddpm.errors import StudyError
 from stages.analysis import statistics
-from stages.analysis.tables import Array, Finding, Rule, Tables
+from stages.analysis.tables import Array, Finding, Tables
 
 _RESCALED = ("linear", "sigmoid")  # by 1000 / T; they end at beta_max
 
 
-def gaussian_end(tables: Tables, rule: Rule) -> Finding:
+def gaussian_end(tables: Tables, limit: float) -> Finding:
     """The amplitude of the image that is left at t = T, for the schedules that end at beta_max."""
     left = {f"{name}, T = {T}": math.sqrt(bar[-1]) for name in _RESCALED for T, bar in tables.bars(name).items()}
-    worst, limit = max(left.values()), rule["sqrt_alpha_bar_T"]
+    worst = max(left.values())
     plain = f"x_T keeps up to {worst:.1%} of the image's amplitude, {limit:.1%} would be almost Gaussian"
     return Finding(statistics.exact(worst, holds=worst <= limit), "largest sqrt(alpha_bar_T)", plain, left)
 
@@ -27,14 +27,14 @@ def sup_distance(a: Array, b: Array) -> float:
     return float(np.abs(np.interp(points, u, a) - np.interp(points, v, b)).max())
 
 
-def same_shape(tables: Tables, rule: Rule) -> Finding:
+def same_shape(tables: Tables, limit: float) -> Finding:
     """The largest gap between alpha_bar curves of one schedule at two T."""
     if any(len(tables.bars(name)) < 2 for name in _RESCALED):
         raise StudyError("the grid has one T alone")
     gaps = {name: max(sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2)) for name in _RESCALED}
     worst = max(gaps.values())
     plain = f"between any two T the curves of alpha_bar over t/T differ by {worst:.4f} at most"
-    evidence = statistics.exact(worst, holds=worst <= rule["sup_distance"])
+    evidence = statistics.exact(worst, holds=worst <= limit)
     return Finding(evidence, "largest gap of alpha_bar", plain, gaps)
 
 
@@ -43,21 +43,21 @@ def straightness(alpha_bar: Array) -> float:
     return float(np.corrcoef(np.linspace(0, 1, len(alpha_bar)), alpha_bar)[0, 1] ** 2)
 
 
-def linear_abar(tables: Tables, rule: Rule) -> Finding:
+def linear_abar(tables: Tables, limit: float) -> Finding:
     """How straight cosine's alpha_bar is, beside the others'; the least straight T of each counts."""
     names = ("cosine", *_RESCALED)
     r_squared = {name: min(map(straightness, tables.bars(name).values())) for name in names}
     found, others = r_squared["cosine"], max(r_squared[name] for name in _RESCALED)
     plain = f"a line explains {found:.1%} of cosine's alpha_bar, and {others:.1%} of the straighter of the other two"
-    evidence = statistics.exact(found, holds=found >= max(rule["r_squared"], others))
+    evidence = statistics.exact(found, holds=found >= max(limit, others))
     return Finding(evidence, "R^2 of a line, cosine", plain, r_squared)
 
 
-def n32_enough(tables: Tables, rule: Rule) -> Finding:
+def n32_enough(tables: Tables, limit: float) -> Finding:
     """How well 32 samples rank the cells, by drawing 32 of each cell's samples again and again."""
     tables.at_least(3)
     if not len(tables.tau_at_32):
         raise StudyError(f"the grid has no {tables.sampler}")
-    found = statistics.from_draws(tables.tau_at_32, rule["tau"], tables.confidence)
+    found = statistics.from_draws(tables.tau_at_32, limit, tables.confidence)
     plain = f"the ranking by 32 samples agrees with that by all samples to tau = {found.estimate:.2f}"
     return Finding(found, "Kendall's tau of the ranking at n = 32", plain, {})

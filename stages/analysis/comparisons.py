@@ -1,7 +1,7 @@
-"""What one change does to the samples: cells that differ in it alone, compared in pairs.
+"""The effect of one change on the samples: cells that differ in it alone, compared in pairs.
 
 Training seed, noise, T and everything else that a change does not name are the same in both cells of a pair, so that
-their ratio is the change's doing. As in ``stages.analysis.statistics``, the replicates are the seeds.
+their ratio is due to the change. As in ``stages.analysis.statistics``, the replicates are the seeds.
 """
 
 import math
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from stages.analysis import statistics
-from stages.analysis.tables import Row
+from stages.analysis.rules import Change, Changes
+from stages.analysis.tables import AXES, Row
 
-AXES = ("schedule", "T", "seed", "sampler")
 Selector = Mapping[str, Any]
-Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,23 @@ class Effect:
     by_T: dict[int, float]
 
 
-def _chosen(rows: Sequence[Row], side: Selector, usual: Selector) -> dict[Key, dict[str, Row]]:
-    """What is left of a cell's axes -> run -> its row, of the rows as one side has them and otherwise as usual."""
+def _selected(rows: Sequence[Row], side: Selector, usual: Selector, quality: str) -> pd.DataFrame:
+    """``run``, axes and distance of the rows that have a side's values, and otherwise the usual ones."""
     wanted = {**usual, **side}
-    found: dict[Key, dict[str, Row]] = {}
-    for row in rows:
-        if all(row[name] == value for name, value in wanted.items()):
-            key = tuple(row[axis] for axis in AXES if axis not in side)
-            found.setdefault(key, {}).setdefault(row["run"], row)
-    return found
+    chosen = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    return pd.DataFrame(chosen, columns=["run", *AXES, quality]).dropna(subset=[quality])
 
 
-def _log_ratio(before: Mapping[str, Row], after: Mapping[str, Row], quality: str) -> float:
-    """Distance after to distance before of one pair, of one run where it has both: machines may differ."""
-    both = [run for run in before if run in after]
-    a, b = (side[both[0]] if both else next(iter(side.values())) for side in (before, after))
-    return math.log(b[quality] / a[quality])
+def _pairs(before: pd.DataFrame, after: pd.DataFrame, changed: Selector) -> pd.DataFrame:
+    """Each cell before the change beside the same cell after it, named by its axes before it.
+
+    A pair is of one run where one has both, since machines may differ.
+    """
+    same = [axis for axis in AXES if axis not in changed]
+    after = after.drop(columns=[axis for axis in AXES if axis in changed])
+    of_one_run = before.merge(after, on=["run", *same], suffixes=("_before", "_after"))
+    of_any_run = before.merge(after.drop(columns="run"), on=same, suffixes=("_before", "_after"))
+    return pd.concat([of_one_run, of_any_run]).drop_duplicates(same)
 
 
 def effect(
@@ -73,36 +74,62 @@ def effect(
     Returns:
         The effect over the cells that every seed has; None when there is no pair.
     """
-    sides = [_chosen(rows, side, usual) for side in (before, after)]
-    seed_at = [axis for axis in AXES if axis not in before].index("seed")
-    logs: dict[Any, dict[Key, float]] = {}
-    for key in sides[0]:
-        if key in sides[1]:
-            rest = key[:seed_at] + key[seed_at + 1 :]
-            logs.setdefault(key[seed_at], {})[rest] = _log_ratio(sides[0][key], sides[1][key], quality)
-    shared = sorted(set.intersection(*(set(of_seed) for of_seed in logs.values()))) if logs else []
-    if not shared:
+    a, b = (_selected(rows, side, usual, quality) for side in (before, after))
+    if a.empty or b.empty:
         return None
-    per_seed = [np.mean([of_seed[rest] for rest in shared]) for of_seed in logs.values()]
+    pairs = _pairs(a, b, before)
+    pairs["log_ratio"] = np.log(pairs[f"{quality}_after"] / pairs[f"{quality}_before"])
+    seeds_of_cell = pairs.groupby(["schedule", "T", "sampler"])["seed"].transform("nunique")
+    shared = pairs[seeds_of_cell == pairs["seed"].nunique()]
+    if shared.empty:
+        return None
+    per_seed = shared.groupby("seed")["log_ratio"].mean()
     found = statistics.above(per_seed, 0.0, confidence)
-    by_T: dict[int, list[float]] = {}
-    if "T" not in before:
-        T_at = [axis for axis in AXES if axis not in (*before, "seed")].index("T")
-        for rest in shared:
-            by_T.setdefault(rest[T_at], []).extend(of_seed[rest] for of_seed in logs.values())
+    by_T = {} if "T" in before else np.exp(shared.groupby("T")["log_ratio"].mean()).to_dict()
     return Effect(
         ratio=math.exp(found.estimate),
         low=math.exp(found.low),
         high=math.exp(found.high),
         p=found.p,
-        pairs=len(shared) * len(logs),
-        seeds=len(logs),
-        by_T={T: math.exp(np.mean(values)) for T, values in sorted(by_T.items())},
+        pairs=len(shared),
+        seeds=len(per_seed),
+        by_T=by_T,
     )
 
 
-def verdict(effect: Effect, adjusted_p: float, confidence: float) -> Literal["better", "worse", "not told apart"]:
-    """What the change does, where the corrected p allows a word."""
+def verdict(effect: Effect, adjusted_p: float, confidence: float) -> Literal["better", "worse", "not significant"]:
+    """Better, worse or not significant, at the adjusted p-value."""
     if adjusted_p >= 1 - confidence:
-        return "not told apart"
+        return "not significant"
     return "better" if effect.ratio < 1 else "worse"
+
+
+def _as_json(change: Change, effect: Effect | None, adjusted_p: float | None, confidence: float) -> dict[str, Any]:
+    """One change of comparisons.json; an interval without end is null, and so is all that has no cells yet."""
+    found: dict[str, Any] = {"before": change.before, "after": change.after, "adjusted_p": adjusted_p}
+    if effect is None:
+        nothing = {"pairs": 0, "seeds": 0, "ratio": None, "low": None, "high": None}
+        return found | nothing | {"verdict": "no cells"}
+    bounded = math.isfinite(effect.high)
+    return found | {
+        "pairs": effect.pairs,
+        "seeds": effect.seeds,
+        "ratio": effect.ratio,
+        "low": effect.low if bounded else None,
+        "high": effect.high if bounded else None,
+        "by_T": {str(T): ratio for T, ratio in effect.by_T.items()},
+        "verdict": "one seed" if adjusted_p is None else verdict(effect, adjusted_p, confidence),
+    }
+
+
+def compare_all(rows: Sequence[Row], rules: Changes, usual: Selector) -> dict[str, dict[str, Any]]:
+    """Every change of conf/comparisons.yaml, with p-values adjusted together (Holm 1979): name -> its JSON entry."""
+    effects = {
+        name: effect(rows, change.before, change.after, usual, rules.quality, rules.confidence)
+        for name, change in rules.changes.items()
+    }
+    adjusted = statistics.holm({name: found.p for name, found in effects.items() if found and found.seeds > 1})
+    return {
+        name: _as_json(rules.changes[name], found, adjusted.get(name), rules.confidence)
+        for name, found in effects.items()
+    }

@@ -1,50 +1,71 @@
-"""YAML that a person wrote (conf/claims.yaml, conf/comparisons.yaml) -> typed, validated rules."""
+"""The rules that a person fixed before the run: conf/claims.yaml and conf/comparisons.yaml, validated."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, StrictFloat, StrictStr
 
 from ddpm.errors import StudyError
+from stages.support.strict_yaml import Strict, parse_yaml
+
+Confidence = Annotated[float, Field(gt=0.5, lt=1)]
 
 
-class Rules(BaseModel):
-    """What was fixed before the run: the measure, the sampler, the confidence, and each claim's threshold."""
+class ClaimRule(Strict):
+    """One claim: its words, and its threshold under a name of its own, such as ``margin: 0.05``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, StrictFloat] = Field(init=False)
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    says: StrictStr
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Name -> value; ``stages.analysis.verdicts.CLAIMS`` says which name each claim needs."""
+        return dict(self.__pydantic_extra__)
+
+
+class Rules(Strict):
+    """Metric of quality, sampler and confidence of the verdicts, and each claim's threshold."""
+
+    confidence: Confidence
     sampler: str
     quality: str
     second_opinion: str
-    claims: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    claims: Annotated[dict[str, ClaimRule], Field(min_length=1)]
 
 
-Model = TypeVar("Model", bound=BaseModel)
+class Change(Strict):
+    """One change: the same names before and after, with the values of either side."""
+
+    before: Annotated[dict[str, Any], Field(min_length=1)]
+    after: Annotated[dict[str, Any], Field(min_length=1)]
 
 
-def parse_yaml(model: type[Model], text: str, where: str) -> Model:
-    """Validate YAML text as a model; StudyError that names the first wrong key."""
-    try:
-        return model.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, cure="correct it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise StudyError(
-            f"{key}: {first['msg']}, got {first['input']!r:.80}", where=where, cure="correct it"
-        ) from error
+class Changes(Strict):
+    """Which changes are compared, by which metric, and the confidence of intervals and verdicts."""
+
+    confidence: Confidence
+    quality: str
+    changes: Annotated[dict[str, Change], Field(min_length=1)]
 
 
 def parse_rules(text: str, where: str) -> Rules:
     """Validate the text of a conf/claims.yaml; StudyError that names the first wrong key."""
-    rules = parse_yaml(Rules, text, where)
-    for name, rule in rules.claims.items():
-        numbers = [key for key in rule if key != "says"]
-        bad = [key for key in numbers if not isinstance(rule[key], int | float)]
-        if "says" not in rule or not numbers or bad:
-            raise StudyError(
-                f"claims.{name} needs `says` and a threshold that is a number", where=where, cure="correct it"
-            )
-    return rules
+    return parse_yaml(Rules, text, where)
+
+
+def parse_changes(text: str, known: set[str], where: str) -> Changes:
+    """Validate the text of a conf/comparisons.yaml; StudyError that names the first wrong key.
+
+    Args:
+        text: YAML.
+        known: axes and parameters that a change may name.
+        where: the file, for errors.
+    """
+    found = parse_yaml(Changes, text, where)
+    for name, change in found.changes.items():
+        wrong = sorted(set(change.before) - known) or sorted(set(change.before) ^ set(change.after))
+        if wrong:
+            hint = "both sides name the same axes (schedule, T, sampler) or parameters (network.attention)"
+            raise StudyError(f"changes.{name}: {wrong[0]} cannot be compared", where=where, hint=hint)
+    return found

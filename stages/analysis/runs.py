@@ -1,6 +1,7 @@
-"""Tables of earlier runs: other seeds of the same study for the claims, and what differs from it for the changes."""
+"""Tables of earlier runs: other seeds of the same study for the claims, other studies for the comparisons."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from stages.support import settings
 FOLDER = Path("metrics/runs")
 TABLE = "fid_of_T.csv"
 
-# what may differ between runs that are judged together: which cells they have, and what no number depends on
+# what may differ between runs whose seeds count together: which cells they have, and what no number depends on
 _FREE = {"schedule", "T", "seed", "sampler", "grid", "schedules", "data"}
 _FREE |= {"chains", "diff", "ideal", "ranking", "validation"}
 
@@ -23,26 +24,29 @@ def differences(ours: settings.Params, theirs: settings.Params) -> list[str]:
     return found + [f"schedules.{s}" for s in ours.grid.schedule if ours.schedules.get(s) != theirs.schedules.get(s)]
 
 
-def _folders() -> list[Path]:
-    return sorted(path for path in FOLDER.iterdir() if path.is_dir()) if FOLDER.exists() else []
+@dataclass(frozen=True)
+class Run:
+    """A kept run: its folder, its parameters and the rows of its table."""
+
+    folder: Path
+    params: settings.Params
+    rows: list[dict[str, Any]]
 
 
-def _read(folder: Path) -> tuple[settings.Params, list[dict[str, Any]]]:
-    where = folder / settings.PATH
-    return settings.parse(artifacts.read_bytes(where).decode(), str(where)), artifacts.read_csv(folder / TABLE)
+def kept_runs() -> list[Run]:
+    """All runs in metrics/runs/, by name; StudyError when one lacks a file or has a damaged one."""
+    folders = sorted(path for path in FOLDER.iterdir() if path.is_dir()) if FOLDER.exists() else []
+    return [Run(folder, _parameters_of(folder), artifacts.read_csv(folder / TABLE)) for folder in folders]
 
 
-def _flat(groups: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested parameters under dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in groups.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
+def _parameters_of(folder: Path) -> settings.Params:
+    hint = "restore the folder from Git, or remove it"
+    return settings.load(folder / settings.PATH, absent=hint, wrong=hint)
 
 
 def parameters(params: settings.Params) -> dict[str, Any]:
     """Dotted name -> value of every parameter that numbers depend on, but those of schedules, which have names."""
-    return _flat(params.model_dump(mode="json", exclude=_FREE)) | {"data.name": params.data.name}
+    return settings.flat(params.model_dump(mode="json", exclude=_FREE)) | {"data.name": params.data.name}
 
 
 def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -50,7 +54,7 @@ def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str
 
     A cell whose schedule has other numbers than ours under the same name is left out: it is not what it is called.
     """
-    runs = [("", ours, own), *((folder.name, *_read(folder)) for folder in _folders())]
+    runs = [("", ours, own), *((run.folder.name, run.params, run.rows) for run in kept_runs())]
     return [
         {"run": name} | parameters(params) | row
         for name, params, rows in runs
@@ -60,24 +64,23 @@ def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str
 
 
 def other_seeds(ours: settings.Params, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
-    """Rows of the folders in metrics/runs/ that are ours but for the seed, in our grid, seeds that we have left out.
+    """Rows of the kept runs that are ours but for the seed: the cells of our grid, of seeds that it lacks.
 
-    ``say`` is told which runs are not taken, and why.
+    ``say`` is called with which runs are left out, and why.
     """
     grid, rows = ours.grid, []
     seen = set(grid.seed)
-    for folder in _folders():
-        theirs, table = _read(folder)
-        differ = differences(ours, theirs)
+    cells = {(schedule, T, sampler) for schedule in grid.schedule for T in grid.T for sampler in grid.sampler}
+    for run in kept_runs():
+        differ = differences(ours, run.params)
         if differ:
-            say(f"{folder} is no part of the claims, it differs in {', '.join(differ)}")
+            say(f"{run.folder} is excluded from the claims: it differs in {', '.join(differ)}")
             continue
-        cells = {(s, T, m) for s in grid.schedule for T in grid.T for m in grid.sampler}
-        for seed in sorted({row["seed"] for row in table} - seen):
-            chosen = [row for row in table if row["seed"] == seed]
-            chosen = [row for row in chosen if (row["schedule"], row["T"], row["sampler"]) in cells]
+        ours_in_run = [row for row in run.rows if (row["schedule"], row["T"], row["sampler"]) in cells]
+        for seed in sorted({row["seed"] for row in run.rows} - seen):
+            chosen = [row for row in ours_in_run if row["seed"] == seed]
             if len(chosen) < len(cells):
-                say(f"seed {seed} of {folder} is no part of the claims, it has {len(chosen)} of {len(cells)} cells")
+                say(f"seed {seed} of {run.folder} is excluded from the claims: {len(chosen)} of {len(cells)} cells")
                 continue
             rows += chosen
             seen.add(seed)

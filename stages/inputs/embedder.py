@@ -31,7 +31,7 @@ class Embedder:
             raise StudyError(
                 f"holds the weights {metadata.get('weights')!r}, extractor {name} needs {extractor.weights!r}",
                 where=str(WEIGHTS),
-                cure="run `dvc repro weights`",
+                hint="run `dvc repro weights`",
             )
         self.extractor = extractor
         self.network = inception.build(extractor, {key: torch.from_numpy(value) for key, value in tensors.items()})

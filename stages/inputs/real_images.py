@@ -43,7 +43,7 @@ def order(wanted: Reference, available: int) -> tuple[Tensor, Tensor]:
         raise StudyError(
             f"{wanted.images} + {wanted.floor_images} images asked for, there are {available}",
             where="reference.images + reference.floor_images",
-            cure="ask for fewer",
+            hint="ask for fewer",
         )
     shuffled = torch.randperm(available, generator=rng.stream(0, "reference order"))
     return shuffled[: wanted.images], shuffled[wanted.images : wanted.images + wanted.floor_images]

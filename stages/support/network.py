@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from ddpm.network.names import UNET, today
-from stages.support.fields import Positive, Strict
-
-KINDS = ("own", "guest")  # pydantic puts these into the place of an error
+from stages.support.fields import Positive
+from stages.support.strict_yaml import Strict
 
 
 class OwnNetwork(Strict):

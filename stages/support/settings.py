@@ -5,15 +5,16 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ddpm.errors import StudyError
 from stages.support.cells import Cell
-from stages.support.fields import Fraction, Positive, Strict
-from stages.support.network import KINDS, Network
+from stages.support.fields import Fraction, Positive
+from stages.support.network import Network
+from stages.support.strict_yaml import Strict, parse_yaml
 
 PATH = Path("params.yaml")
+COMPOSE = "correct it in conf/ and run python -m stages.tools.compose"
 
 
 class Grid(Strict):
@@ -30,7 +31,7 @@ class Grid(Strict):
 
 
 class Compute(Strict):
-    """Where and in which precision the network runs, and on how many threads of a CPU: the last digits depend on it."""
+    """Device, precision and number of CPU threads of the network's computations: the last digits depend on them."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
@@ -59,7 +60,7 @@ class Sample(Strict):
 
 
 class Reference(Strict):
-    """Real images: the reference set, the disjoint pool of the floor, and test images."""
+    """Real images: the reference set, the disjoint pool of the baseline, and test images."""
 
     images: Annotated[int, Field(ge=2)]
     floor_images: Annotated[int, Field(ge=2)]
@@ -84,7 +85,7 @@ class Classifier(Strict):
 
 
 class Heldout(Strict):
-    """Test images for L_simple, and for the loss at each of the log SNRs, ascending."""
+    """Number of test images for L_simple, and for the loss at each of the log SNRs, ascending."""
 
     images: Annotated[int, Field(ge=2, le=10_000)]
     images_per_level: Annotated[int, Field(ge=2, le=10_000)]
@@ -92,21 +93,21 @@ class Heldout(Strict):
 
 
 class Validation(Strict):
-    """Real images of each corrupted set, and the degrees of the corruptions, ascending."""
+    """Real images of each corrupted set, and the severities of the corruptions, ascending."""
 
     images: Annotated[int, Field(ge=2)]
     levels: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)]
 
 
 class Ideal(Strict):
-    """For which T the best possible network is sampled, and how many images; its cost grows with both."""
+    """For which T the optimal denoiser is sampled, and how many images; the cost grows with both."""
 
     T: Annotated[list[Positive], Field(min_length=1)]
     images: Annotated[int, Field(ge=8)]
 
 
 class Chains(Strict):
-    """Which cell of every schedule the report animates, how many images, and how many moments of their way."""
+    """Which cell of every schedule the report animates, how many images, and how many frames."""
 
     T: Positive
     seed: Annotated[int, Field(ge=0)]
@@ -121,14 +122,14 @@ class Ranking(Strict):
 
 
 class Diff(Strict):
-    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` says no."""
+    """``log_ratio``: how much the FID of a cell may change, as a logarithm of the ratio, before `diff` exits with 1."""
 
     log_ratio: Annotated[float, Field(ge=0)]
 
 
 class Data(Strict):
-    """``name``: which data set. ``directory``: where to find its files and the weights instead of fetching them; empty
-    to fetch.
+    """``name``: which data set. ``directory``: where its files and the weights are, instead of downloading; empty to
+    download.
     """
 
     name: Literal["mnist", "fashion-mnist"]
@@ -164,33 +165,30 @@ class Params(Strict):
         """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
         if name not in self.schedules:
             close = difflib.get_close_matches(name, self.schedules, n=1)
-            cure = f"did you mean {close[0]}?" if close else "add it in conf/config.yaml"
-            raise StudyError(f"no group schedules.{name}", where=str(PATH), cure=cure)
+            hint = f"did you mean {close[0]}?" if close else "add it in conf/config.yaml"
+            raise StudyError(f"no group schedules.{name}", where=str(PATH), hint=hint)
         return dict(self.schedules[name])
 
 
-def parse(text: str, where: str = str(PATH)) -> Params:
+def flat(groups: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under dotted names, such as ``network.channels``."""
+    found: dict[str, Any] = {}
+    for name, value in groups.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def parse(text: str, where: str = str(PATH), *, hint: str = COMPOSE) -> Params:
     """Validate the text of a params.yaml; StudyError that names the first wrong key."""
-    try:
-        return Params.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        line = str(error).replace("\n", " ")
-        raise StudyError(
-            f"not YAML: {line}", where=where, cure="compose it anew: python -m stages.tools.compose"
-        ) from error
-    except ValidationError as error:
-        first, count = error.errors()[0], error.error_count()
-        key = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "the file"
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        cure = "correct it in conf/ and run python -m stages.tools.compose"
-        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, cure=cure) from error
+    return parse_yaml(Params, text, where, hint=hint)
 
 
-def load() -> Params:
-    """Read and validate params.yaml in the current directory."""
+def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
+    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
     try:
-        return parse(PATH.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise StudyError(
-            f"cannot read: {error.strerror}", where=str(PATH), cure="run from the repository's root"
-        ) from error
+        raise StudyError(f"cannot read: {error.strerror}", where=str(path), hint=absent) from error
+    except UnicodeDecodeError as error:
+        raise StudyError("not UTF-8", where=str(path), hint=wrong) from error
+    return parse(text, str(path), hint=wrong)

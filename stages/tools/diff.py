@@ -1,20 +1,22 @@
-"""What changed between a revision and this working tree, cell by cell, as Markdown: for pull requests, and for you.
+"""What changed between a revision and this working tree, cell by cell, as Markdown for a pull request.
 
 Exit code 1 when the FID of any cell changed by more than diff.log_ratio of params.yaml (as a logarithm of the ratio),
-or a cell or a verdict is there on one side alone. Example: `python -m stages.tools.diff main`.
+or a cell or a verdict exists on one side alone. Example: `python -m stages.tools.diff main`.
 """
 
 import json
 import math
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import pandas as pd
 import typer
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
+from stages.analysis.tables import AXES
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
@@ -25,35 +27,19 @@ TABLE = METRICS / "fid_of_T.csv"
 CLAIMS = METRICS / "claims.json"
 
 
-@dataclass(frozen=True)
-class Change:
-    """One cell and sampler on both sides; None where it is missing. ``log_ratio`` of its FIDs."""
-
-    cell: str
-    before: float | None
-    after: float | None
-
-    @property
-    def log_ratio(self) -> float:
-        """Infinite where one side is missing."""
-        if self.before is None or self.after is None:
-            return math.inf
-        return math.log(self.after / self.before)
-
-
 def at_revision(revision: str, path: Path) -> bytes | None:
-    """A file as it was; None when it was not there; StudyError when there is no such revision."""
+    """A file as it was; None when it was not there; StudyError for an unknown revision."""
     known = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], capture_output=True)
     if known.returncode:
-        raise StudyError(f"there is no revision {revision!r}", where="git", cure="name a branch, a tag or a commit")
+        raise StudyError(f"unknown revision {revision!r}", where="git", hint="name a branch, a tag or a commit")
     found = subprocess.run(["git", "show", f"{revision}:./{path.as_posix()}"], capture_output=True)
     return None if found.returncode else found.stdout
 
 
-def fids(table: bytes | None) -> dict[str, float]:
-    """cell-sampler -> FID, from a table's text."""
+def fids(table: bytes | None) -> pd.Series:
+    """FID by the name of the cell and sampler, from a table's text; empty where there is no table."""
     rows = artifacts.parse_csv(table, str(TABLE)) if table else []
-    return {"-".join(str(row[axis]) for axis in ("schedule", "T", "seed", "sampler")): row["fid"] for row in rows}
+    return pd.Series({"-".join(str(row[axis]) for axis in AXES): row["fid"] for row in rows}, dtype=np.float64)
 
 
 def verdicts(text: bytes | None) -> dict[str, str]:
@@ -61,27 +47,30 @@ def verdicts(text: bytes | None) -> dict[str, str]:
     return {name: claim["verdict"] for name, claim in json.loads(text)["claims"].items()} if text else {}
 
 
-def changes(before: dict[str, float], after: dict[str, float]) -> list[Change]:
-    """The cells that differ, the largest effect first."""
-    every = [Change(cell, before.get(cell), after.get(cell)) for cell in dict.fromkeys([*before, *after])]
-    return sorted((c for c in every if c.before != c.after), key=lambda c: (-abs(c.log_ratio), c.cell))
+def changes(before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """The cells that differ, the largest effect first.
+
+    Returns:
+        ``before``, ``after`` and the logarithm of their ratio, ``log_ratio``, by the name of the cell; a cell that is
+        missing on one side has NaN there, and an infinite log ratio.
+    """
+    cells = pd.DataFrame({"before": before, "after": after}).rename_axis("cell")
+    cells["log_ratio"] = np.log(cells["after"] / cells["before"]).fillna(np.inf)
+    changed = cells[cells["before"] != cells["after"]]
+    size = changed["log_ratio"].abs().rename("size")
+    return changed.join(size).sort_values(["size", "cell"], ascending=[False, True]).drop(columns="size")
 
 
-def markdown(revision: str, cells: list[Change], claims: list[tuple[str, str, str]], total: int) -> str:
+def markdown(revision: str, cells: pd.DataFrame, claims: list[tuple[str, str, str]], total: int) -> str:
     """Two tables, or a sentence where there is nothing to show."""
-
-    def number(value: float | None) -> str:
-        return "none" if value is None else f"{value:.4f}"
-
     lines = [f"### FID against `{revision}`", ""]
-    if cells:
+    if len(cells):
         lines += [f"{len(cells)} of {total} cells changed.", "", "| cell, sampler | before | after | ratio |"]
         lines += ["|---|---|---|---|"]
-        ratios = ["" if math.isinf(c.log_ratio) else f"{math.exp(c.log_ratio):.3f}" for c in cells]
-        lines += [
-            f"| {c.cell} | {number(c.before)} | {number(c.after)} | {ratio} |"
-            for c, ratio in zip(cells, ratios, strict=True)
-        ]
+        for cell, before, after, log_ratio in cells.itertuples():
+            old, new = ("none" if math.isnan(value) else f"{value:.4f}" for value in (before, after))
+            ratio = "" if math.isinf(log_ratio) else f"{math.exp(log_ratio):.3f}"
+            lines.append(f"| {cell} | {old} | {new} | {ratio} |")
     else:
         lines.append(f"No FID of {total} cells changed.")
     lines += ["", "### Verdicts", ""]
@@ -111,8 +100,8 @@ def main(
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]
-    print(markdown(revision, cells, claims, len(before | after)))
-    large = any(abs(cell.log_ratio) > limit for cell in cells)
+    print(markdown(revision, cells, claims, len(before.index.union(after.index))))
+    large = bool((cells["log_ratio"].abs() > limit).any())
     raise typer.Exit(int(large or any("none" in claim[1:] for claim in claims)))
 
 

@@ -166,7 +166,7 @@ def main(
             board.stop()
     if board.failed:
         told = "; ".join(f"{name}: {error}" for name, error in board.failed.items())
-        raise StudyError(f"{len(board.failed)} of {len(board.names)} failed: {told}", cure="what is done is kept")
+        raise StudyError(f"{len(board.failed)} of {len(board.names)} failed: {told}", hint="what is done is kept")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Keep this study's table for the claims of others: its numbers, its parameters and its dvc.lock, in metrics/runs/NAME.
+"""Keep this run for later claims and comparisons: its table, params.yaml and dvc.lock are copied to metrics/runs/NAME.
 
-The stage `claims` then judges its seeds together with those of the study that lies in metrics/ later: seeds may be run
-on several machines. Example: `dvc exp run -S 'seed="1"'`, then `python -m stages.tools.keep_run seed-1`.
+The stage `claims` then uses its seeds together with those of the study in metrics/: seeds may be run on several
+machines. Example: `dvc exp run -S 'seed="1"'`, then `python -m stages.tools.keep_run seed-1`.
 """
 
 import re
@@ -23,13 +23,13 @@ app = typer.Typer(add_completion=False)
 @app.command(help=__doc__)
 def main(name: Annotated[str, typer.Argument(help="A folder's name, for example seed-1.")]) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        raise StudyError(f"{name!r} is no name for a folder", where=str(FOLDER), cure="use a-z, 0-9, - and .")
+        raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
     params = settings.load()
     rows = artifacts.read_csv(METRICS / TABLE)
     wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
     if found != wanted:
-        raise StudyError("is not the table of params.yaml's grid", where=str(METRICS / TABLE), cure="run `dvc repro`")
+        raise StudyError("is not the table of params.yaml's grid", where=str(METRICS / TABLE), hint="run `dvc repro`")
     sources = {TABLE: METRICS / TABLE, "params.yaml": settings.PATH, "dvc.lock": Path("dvc.lock")}
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():

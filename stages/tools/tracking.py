@@ -1,7 +1,7 @@
-"""MLflow, all of it: the files are the truth, and `publish` brings the tracking server level with them.
+"""MLflow client: uploads what the tracking server lacks; the files stay authoritative.
 
 Idempotent: a run is found by its tags, and its points carry the run's own start time, so sending twice leaves one run
-and one copy of every point. Nothing on the way to a result waits for a server: publishing comes after the files.
+and one copy of every point. No result waits for a server: publishing comes after the files.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
 EXPERIMENT = "ddpm-mnist"
 _BATCH = 1000  # points a request, MLflow's limit
 
-# MLflow's own defaults hold on to a dead server for four minutes; this fails within seconds. Users may override both.
+# MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -42,15 +42,9 @@ def tracking_uri() -> str:
 
 
 def study_key(params: settings.Params) -> str:
-    """Names a study by its protocol: all parameters except which cells of the grid are asked for."""
+    """Identifies a study by its protocol: all parameters except which cells of the grid are run."""
     protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
-    return {prefix[:-1]: str(value)}
 
 
 def _md5(path: Path) -> str:
@@ -59,7 +53,7 @@ def _md5(path: Path) -> str:
 
 
 class _Publisher:
-    """One conversation with a tracking server about one study."""
+    """Uploads one study to one experiment of a tracking server."""
 
     def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
         self.client, self.experiment, self.params, self.study = client, experiment, params, study_key(params)
@@ -67,7 +61,7 @@ class _Publisher:
         self.runs = {(run.data.tags["cell"], run.data.tags["digest"]): run for run in found}
 
     def _run(self, name: str, digest: str, tags: dict[str, str]) -> "Run | None":
-        """The run to fill, or None when it is complete already."""
+        """The run to upload to, or None when it is complete already."""
         run = self.runs.get((name, digest))
         if run is None:
             all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
@@ -94,7 +88,7 @@ class _Publisher:
             tags = {"study": self.study, "cell": "study", "digest": self.study}
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
             protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
-            self._log_params(run, _flat(protocol))
+            self._log_params(run, settings.flat(protocol))
         results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
         results = [path for path in results if path.exists()]
         digest = ",".join(map(_md5, results))
@@ -106,10 +100,10 @@ class _Publisher:
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
 
-    def _log_params(self, run: "Run", values: dict[str, str]) -> None:
+    def _log_params(self, run: "Run", values: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        self.client.log_batch(run.info.run_id, params=[Param(key, value[:500]) for key, value in values.items()])
+        self.client.log_batch(run.info.run_id, params=[Param(key, str(value)[:500]) for key, value in values.items()])
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
         """One run of one cell with all its samplers; False when it was there already."""
@@ -120,7 +114,7 @@ class _Publisher:
                 f"{sampler}.metrics_md5": cell.metrics(sampler),
             }
         if not all(path.exists() for path in files.values()):
-            return False  # not made yet: a later publish will find it
+            return False  # not complete yet: a later publish sends it
         hashes = {name: _md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
@@ -131,7 +125,7 @@ class _Publisher:
             return False
         groups = {name: getattr(self.params, name).model_dump() for name in ("network", "train", "sample", "compute")}
         groups |= {"schedule": self.params.schedule_parameters(cell.schedule), "extractor": self.params.extractor}
-        self._log_params(run, _flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
+        self._log_params(run, settings.flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
         self._points(run, self._cell_points(cell))
         for sampler in self.params.grid.sampler:
             picture = plots.sample_grid(artifacts.read_npy(cell.samples(sampler)), f"{cell}, {sampler}")
@@ -181,6 +175,6 @@ def publish(params: settings.Params) -> tuple[int, int]:
             sent = sum(publisher.send_cell(cell, parent) for cell in cells)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StudyError(f"MLflow: {reason}", where=uri, cure="later: python -m stages.tools.publish") from error
+        raise StudyError(f"MLflow: {reason}", where=uri, hint="later: python -m stages.tools.publish") from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
     return sent, complete

@@ -1,4 +1,4 @@
-"""The changes command on planted tables: each verdict, what has no cells yet, and runs that are kept."""
+"""The comparisons command on planted tables: each verdict, changes without cells, and kept runs."""
 
 import math
 import shutil
@@ -50,7 +50,7 @@ def changes(tiny_study: Path) -> None:
     artifacts.write_bytes(tiny_study / "conf/comparisons.yaml", (ROOT / "conf/comparisons.yaml").read_bytes())
 
 
-def judged() -> dict[str, Any]:
+def compared() -> dict[str, Any]:
     run(comparisons)
     found: dict[str, Any] = artifacts.read_json(Path("metrics/comparisons.json"))["changes"]
     return found
@@ -58,7 +58,7 @@ def judged() -> dict[str, Any]:
 
 def test_verdicts_in_both_directions() -> None:
     plant([0, 1, 2, 3], {"ancestral": 1.0, "clipped": 1.5, "ddim": 0.9})
-    found = judged()
+    found = compared()
     assert found["clip on cosine"]["verdict"] == "worse"
     assert found["clip on cosine"]["ratio"] == pytest.approx(1.5, rel=0.03)
     assert found["no noise (DDIM) on linear"]["verdict"] == "better"
@@ -67,9 +67,9 @@ def test_verdicts_in_both_directions() -> None:
     assert found["attention"]["verdict"] == "no cells"
 
 
-def test_one_seed_gets_no_interval_and_no_word() -> None:
+def test_one_seed_gets_no_interval_and_no_verdict() -> None:
     plant([0], {"ancestral": 1.0, "clipped": 1.5})
-    found = judged()["clip on linear"]
+    found = compared()["clip on linear"]
     assert (found["verdict"], found["low"], found["high"], found["adjusted_p"]) == ("one seed", None, None, None)
 
 
@@ -86,16 +86,16 @@ def test_kept_runs_count_and_so_do_their_parameters() -> None:
     run(keep_run, "another-cosine")  # no cosine of ours, though it is called so
     edit_params(Path.cwd(), schedules={"cosine": usual})
     plant([0], {"ancestral": 1.0, "clipped": 1.5})
-    found = judged()
+    found = compared()
     assert (found["clip on cosine"]["seeds"], found["clip on linear"]["seeds"]) == (2, 3)
     assert found["clip on cosine"]["ratio"] == pytest.approx(1.5, rel=0.03)
     assert found["attention"]["ratio"] == pytest.approx(0.5, rel=0.03)
     assert found["attention"]["pairs"] == 4
 
 
-def test_a_measure_that_does_not_exist() -> None:
+def test_an_unknown_metric() -> None:
     plant([0], {"ancestral": 1.0})
     text = Path("conf/comparisons.yaml").read_text().replace("quality: fid", "quality: fud")
     Path("conf/comparisons.yaml").write_text(text)
-    with pytest.raises(StudyError, match="there is no column 'fud'"):
+    with pytest.raises(StudyError, match="unknown column 'fud'"):
         run(comparisons)

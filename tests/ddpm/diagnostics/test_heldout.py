@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ddpm.core import rng
-from ddpm.diagnostics.heldout import log_snr, loss_at, simple_loss
+from ddpm.diagnostics.heldout import covers, log_snr, loss_at, measure, simple_loss
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
@@ -82,3 +82,30 @@ def test_loss_at_a_level_does_not_depend_on_the_schedule() -> None:
 def test_refuses_levels_that_the_schedule_never_reaches() -> None:
     with pytest.raises(StudyError, match="covers"):
         loss_at(nothing, images(2), SCHEDULE, np.array([-20.0, 0.0]), noise)
+
+
+def test_measure_asks_every_network_the_same_question() -> None:
+    def record(seen: list[Tensor]) -> Denoiser:
+        def network(x_t: Tensor, t: Tensor) -> Tensor:
+            seen.append(torch.cat([x_t.flatten(1), t.view(-1, 1)], 1))
+            return torch.zeros_like(x_t)
+
+        return network
+
+    first: list[Tensor] = []
+    second: list[Tensor] = []
+    levels = np.array([-2.0, 0.0, 2.0])
+    a, b = (measure(record(seen), images(40), SCHEDULE, levels, 16, 25) for seen in (first, second))
+    assert len(first) == len(second) == 2 + 2 * 3  # two batches, and two steps beside each level
+    assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
+    assert np.array_equal(a.simple, b.simple)
+    assert a.simple.shape == (40,)
+    assert a.simple_error == pytest.approx(a.simple.std(ddof=1) / 40**0.5)
+    assert a.at_levels is not None
+    assert a.at_levels == pytest.approx(np.ones(3), abs=0.05)  # nothing predicted: the mean square of the noise
+
+
+def test_a_level_beyond_the_schedule_leaves_the_common_loss_out() -> None:
+    levels = np.array([-20.0, 0.0])
+    assert not covers(SCHEDULE, levels)
+    assert measure(nothing, images(4), SCHEDULE, levels, 2).at_levels is None

@@ -67,7 +67,7 @@ def test_no_effect_is_rarely_called_one() -> None:
         rows = cells(sampler="clipped") + [row | {"fid": row["fid"] * math.exp(rng.normal())} for row in cells()]
         found = comparisons.effect(rows, {"sampler": "ancestral"}, {"sampler": "clipped"}, USUAL, "fid", 0.95)
         assert found is not None
-        wrong += comparisons.verdict(found, found.p, 0.95) != "not told apart"
+        wrong += comparisons.verdict(found, found.p, 0.95) != "not significant"
     assert wrong <= stats.binom.ppf(0.9999, 200, 0.05)
 
 
@@ -114,4 +114,4 @@ def test_one_seed_proves_nothing() -> None:
     found = comparisons.effect(rows, {"sampler": "ancestral"}, {"sampler": "clipped"}, USUAL, "fid", 0.95)
     assert found is not None
     assert (found.low, found.high, found.p) == (0, math.inf, 1)
-    assert comparisons.verdict(found, found.p, 0.95) == "not told apart"
+    assert comparisons.verdict(found, found.p, 0.95) == "not significant"

@@ -61,6 +61,14 @@ def test_equal_replicates_weigh_what_the_sign_test_says(n: int) -> None:
     assert statistics.interval(equal, 0.95) == (-math.inf, math.inf)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e6 / 3])
+def test_rounding_is_no_spread(value: float) -> None:
+    rounded = value * np.array([1, 1 + 2e-16, 1])  # and NumPy's own std of three equal 0.1 is 1.7e-17
+    for x in ([value] * 3, rounded):
+        assert statistics.interval(x, 0.95) == (-math.inf, math.inf)
+        assert statistics.above(x, 0, 0.95).p_for == 0.5**3
+
+
 def test_equal_replicates_at_the_threshold_say_nothing() -> None:
     assert statistics.above(np.zeros(9), 0, 0.95).p == 1
 

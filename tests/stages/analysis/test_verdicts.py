@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.claims_on_schedules import straightness, sup_distance
-from stages.analysis.tables import Tables
-from stages.analysis.verdicts import CLAIMS, judge, judge_twice
+from stages.analysis.rules import ClaimRule, parse_rules
+from stages.analysis.tables import Tables, results
+from stages.analysis.verdicts import CLAIMS, verdicts_by_both_metrics, verdicts_on
 from tests.conftest import ROOT
 
-RULES = yaml.safe_load((ROOT / "conf/claims.yaml").read_text())["claims"]
+RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml").claims
 ALL_T = (50, 100, 200, 400, 800)
 Law = Callable[[str, int, str], float]  # schedule, T, sampler -> mean of a logarithm
 
@@ -44,7 +44,7 @@ def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 
     bars = {
         name: {T: make_schedule(name, T).alpha_bar.numpy() for T in ALL_T} for name in ("linear", "cosine", "sigmoid")
     }
-    return Tables(rows, bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
+    return Tables(results(rows), bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
 
 
 def only(schedule: str, size: float) -> Law:
@@ -92,7 +92,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 
 
 def verdicts(tables: Tables) -> dict[str, str]:
-    return {judgement.claim: judgement.verdict for judgement in judge(tables, RULES)}
+    return {result.claim: result.verdict for result in verdicts_on(tables, RULES)}
 
 
 @pytest.mark.parametrize(("claim", "laws", "expected"), CASES)
@@ -116,11 +116,11 @@ def test_noise_without_effect_is_undecided() -> None:
 def test_every_claim_of_the_file_has_its_function_and_the_other_way_round() -> None:
     assert list(RULES) == list(CLAIMS)
     assert len(RULES) == 11
-    assert all(judgement.plain and judgement.says for judgement in judge(planted(), RULES))
+    assert all(result.plain and result.says for result in verdicts_on(planted(), RULES))
 
 
 def test_schedules_of_the_report() -> None:
-    found = {judgement.claim: judgement for judgement in judge(planted(), RULES)}
+    found = {result.claim: result for result in verdicts_on(planted(), RULES)}
     # SCIENCE of the report's own definitions: linear keeps 8.1 % of the amplitude at T = 800, sigmoid likewise
     assert found["gaussian-end"].verdict == "refuted"
     assert found["gaussian-end"].finding is not None
@@ -141,8 +141,8 @@ def test_schedules_of_the_report() -> None:
 )
 def test_thresholds_turn_arithmetic_round(claim: str, rule: dict[str, float]) -> None:
     before = verdicts(planted())[claim]
-    changed = {claim: {"says": "x"} | rule}
-    after = judge(planted(), changed)[0].verdict
+    changed = {claim: ClaimRule(says="x", **rule)}
+    after = verdicts_on(planted(), changed)[0].verdict
     assert {before, after} == {"supported", "refuted"}
 
 
@@ -155,9 +155,9 @@ def test_few_samples_rank_or_do_not() -> None:
 
 def test_what_the_grid_lacks_is_undecided_and_said() -> None:
     tables = planted(fid=only("cosine", 0.2))
-    rows = [row for row in tables.rows if row["schedule"] != "sigmoid"]
+    rows = tables.rows[tables.rows["schedule"] != "sigmoid"]
     part = Tables(rows, {"cosine": tables.alpha_bar["cosine"]}, tables.tau_at_32, "fid", "ancestral", 0.95)
-    found = {judgement.claim: judgement for judgement in judge(part, RULES)}
+    found = {result.claim: result for result in verdicts_on(part, RULES)}
     assert found["cosine-worse"].verdict == "undecided"
     assert "no sigmoid-50-0" in found["cosine-worse"].plain
     assert found["gaussian-end"].plain == "the grid has no linear"
@@ -165,18 +165,34 @@ def test_what_the_grid_lacks_is_undecided_and_said() -> None:
 
 def test_second_opinion_speaks_where_quality_matters_alone() -> None:
     tables = planted(fid=only("cosine", 0.2))
-    for row in tables.rows:
-        row["digits_distance"] = 1.0 / row["fid"]  # type: ignore[index]
-    found = {judgement.claim: judgement for judgement in judge_twice(tables, "digits_distance", RULES)}
+    tables.rows["digits_distance"] = 1.0 / tables.rows["fid"]
+    found = {result.claim: result for result in verdicts_by_both_metrics(tables, "digits_distance", RULES)}
     assert (found["cosine-worse"].verdict, found["cosine-worse"].second_opinion) == ("supported", "refuted")
     assert found["sigmoid-loss"].second_opinion is None
 
 
 def test_refuses_unknown_claims_and_missing_thresholds() -> None:
-    with pytest.raises(StudyError, match="no claim 'moon'"):
-        judge(planted(), {"moon": {"says": "x"}})
-    with pytest.raises(StudyError, match="gaussian-end needs 'sqrt_alpha_bar_T'"):
-        judge(planted(), {"gaussian-end": {"says": "x", "limit": 1}})
+    with pytest.raises(StudyError, match="unknown claim 'moon'"):
+        verdicts_on(planted(), {"moon": ClaimRule(says="x")})
+    with pytest.raises(StudyError, match="gaussian-end needs the threshold 'sqrt_alpha_bar_T' alone, not limit"):
+        verdicts_on(planted(), {"gaussian-end": ClaimRule(says="x", limit=1.0)})  # type: ignore[call-arg]
+
+
+def test_refuses_a_configuration_twice_and_a_table_that_is_none() -> None:
+    rows = planted().rows.to_dict("records")
+    with pytest.raises(StudyError, match="two rows of linear-50-0-ancestral"):
+        results([*rows, rows[0]])
+    with pytest.raises(StudyError, match="no column 'schedule'"):
+        results([])
+
+
+@pytest.mark.parametrize(("value", "says"), [(0.0, "a fid of 0"), (-1.0, "a fid of -1"), (math.nan, "no fid")])
+def test_a_value_without_a_logarithm_is_said(value: float, says: str) -> None:
+    tables = planted()
+    tables.rows.loc[tables.rows["schedule"] == "cosine", "fid"] = value
+    found = {result.claim: result for result in verdicts_on(tables, RULES)}
+    assert found["cosine-worse"].verdict == "undecided"
+    assert found["cosine-worse"].plain == f"cosine-50-0-ancestral has {says}"
 
 
 def test_sup_distance_of_lines() -> None:

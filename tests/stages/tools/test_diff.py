@@ -70,7 +70,7 @@ def test_exactly_the_cells_that_changed_largest_first(clone: Path) -> None:
     assert "| 0.500 |" in said
 
 
-def test_a_small_change_is_told_and_allowed(clone: Path) -> None:
+def test_a_small_change_is_reported_and_allowed(clone: Path) -> None:
     scale(1.05, "cosine-50-0-clipped")
     assert compare()[0] == 0
     assert named(compare()[1]) == ["cosine-50-0-clipped"]
@@ -97,5 +97,5 @@ def test_cells_on_one_side_and_verdicts(clone: Path) -> None:
 
 
 def test_no_such_revision(clone: Path) -> None:
-    with pytest.raises(StudyError, match="there is no revision 'mian'"):
+    with pytest.raises(StudyError, match="unknown revision 'mian'"):
         compare("mian")

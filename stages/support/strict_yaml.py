@@ -1,0 +1,31 @@
+"""YAML that a person wrote (params.yaml, conf/claims.yaml, conf/comparisons.yaml) -> typed, validated models."""
+
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ddpm.errors import StudyError
+
+
+class Strict(BaseModel):
+    """Unknown keys, NaN and infinity are errors; what was read never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+TAGS = ("own", "guest")  # of network's two forms, which pydantic names in the place of an error
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_yaml(model: type[Model], text: str, where: str, *, hint: str = "correct it") -> Model:
+    """Validate YAML text as a model; StudyError that names the first wrong key."""
+    try:
+        return model.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, hint=hint) from error
+    except ValidationError as error:
+        first, count = error.errors()[0], error.error_count()
+        key = ".".join(str(part) for part in first["loc"] if part not in TAGS) or "the file"
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, hint=hint) from error
