@@ -125,12 +125,12 @@ def _run(job: Job, folder: Path, deadline: float) -> float:
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}", "DVC_ROOT": str(folder)}
     log = folder / ".work" / "logs" / f"{job.stage}-{Path(job.outs[0]).stem}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
+    with log.open("wb") as said:
         done = subprocess.run(
             job.command,
             cwd=folder,
             env=environment,
-            stdout=out,
+            stdout=said,
             stderr=subprocess.STDOUT,
             timeout=max(1.0, deadline - time.monotonic()),
         )

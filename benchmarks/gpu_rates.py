@@ -195,7 +195,7 @@ def pass_flop() -> float:
     net, x = network(), torch.zeros(4, 1, 28, 28, device="cuda")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(x, torch.ones(4, dtype=torch.int64, device="cuda"))
-    return counter.get_total_flops() / len(x)
+    return float(counter.get_total_flops()) / len(x)
 
 
 def epochs() -> float:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-_GLOBAL = torch.random.default_generator
+_GLOBAL = torch.default_generator
 
 NOISE_BLOCK = 64  # images drawn together; a constant of the format, so that the batch size is none
 

@@ -35,13 +35,13 @@ def _maximum(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 3, stride=1, padding=1)
 
 
-class _A(InceptionA):
+class _A(InceptionA):  # type: ignore[misc]  # torchvision publishes no types
     def _forward(self, x: Tensor) -> list[Tensor]:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
         return [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double, self.branch_pool(_average(x))]
 
 
-class _C(InceptionC):
+class _C(InceptionC):  # type: ignore[misc]
     def _forward(self, x: Tensor) -> list[Tensor]:
         single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
@@ -49,7 +49,7 @@ class _C(InceptionC):
         return [self.branch1x1(x), single, double, self.branch_pool(_average(x))]
 
 
-class _E(InceptionE):
+class _E(InceptionE):  # type: ignore[misc]
     pool = staticmethod(_average)
 
     def _forward(self, x: Tensor) -> list[Tensor]:

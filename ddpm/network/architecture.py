@@ -65,6 +65,6 @@ def from_mapping(values: Mapping[str, Any]) -> Architecture:
     Raises:
         TypeError: a name that is missing or unknown.
     """
-    shape = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    shape: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     shape.pop("kind", None)
     return Architecture(**shape)

@@ -116,7 +116,7 @@ class UNet(nn.Module):
                 skips.append(x)
             x = down(x)
         for block in self.middle:
-            x = block(x, times[block.place])
+            x = block(x, times[block.place])  # type: ignore[call-overload]
         x = x if self.attention is None else self.attention(x)
         for up, merges, blocks in zip(self.up, self.skip, self.decoder, strict=True):
             x = up(x)
@@ -145,7 +145,8 @@ class UNet(nn.Module):
         b, _, height, width = y.shape
         p = self.patch
         y = y.permute(0, 2, 3, 1).reshape(b, height, width, p, p).transpose(2, 3)
-        return y.reshape(b, 1, height * p, width * p)
+        image: Tensor = y.reshape(b, 1, height * p, width * p)
+        return image
 
 
 def _zero_initialised(network: UNet) -> Iterator[nn.Module]:

@@ -84,10 +84,11 @@ class Training:
         return MuonAndAdam(hidden, others, *rates, recipe.adam_beta_2, capturable=self.graph)
 
     def _average(self, decay: float | Tensor) -> None:
-        average, current = list(self.ema.parameters()), list(self.network.parameters())
+        average: list[Tensor] = list(self.ema.parameters())
+        current: list[Tensor] = list(self.network.parameters())
         with torch.no_grad():
             if isinstance(decay, Tensor):  # lerp takes numbers alone
-                change = torch._foreach_sub(current, average)
+                change = list(torch._foreach_sub(current, average))
                 torch._foreach_mul_(change, 1 - decay)
                 torch._foreach_add_(average, change)
             else:

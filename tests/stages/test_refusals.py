@@ -27,14 +27,14 @@ def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
 def test_nan_loss_keeps_the_last_good_state(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(schedule, "--schedule", "linear", "--T", "20")
     edit_params(tiny_study, train={"epochs": 3})
-    real = Training._train_on
+    real = Training.update
 
-    def spoilt(self: Training, x_0: torch.Tensor) -> torch.Tensor:
-        loss = real(self, x_0)
+    def spoilt(self: Training, batch: torch.Tensor, share: float, decay: float) -> torch.Tensor:
+        loss = real(self, batch, share, decay)
         return loss * float("nan") if self.step >= 4 else loss  # the third epoch's
 
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_train_on", spoilt)
+        patch.setattr(Training, "update", spoilt)
         with pytest.raises(StudyError, match=r"train linear-20-0, learning rate .*: the loss is nan at step 5"):
             run(train, *AXES)
     (state,) = (tiny_study / ".work" / "resume").glob("train-*/state.safetensors")

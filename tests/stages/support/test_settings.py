@@ -9,6 +9,7 @@ from ddpm.errors import StudyError
 from ddpm.network.architecture import from_mapping
 from ddpm.schedules import make_schedule
 from stages.support import settings
+from stages.support.network import OwnNetwork
 from stages.tools.compose import compose
 from tests.conftest import ROOT
 
@@ -62,6 +63,7 @@ def test_the_reports_own_training_is_one_word_away(tmp_path: Path) -> None:
     params = settings.parse(composed(tmp_path, "preset=report"))
     assert (params.train.learning_rate, params.train.warmup_steps, params.train.cooldown) == (1e-3, 0, 0)
     assert params.train.ema_decay == 0
+    assert isinstance(params.network, OwnNetwork)
     assert (params.network.patch, params.network.prediction, params.network.octaves) == (1, "epsilon", ())
 
 
