@@ -17,8 +17,8 @@ from ddpm.core import rng
 from ddpm.core.mnist import to_model
 from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
-from ddpm.quality.rank_agreement import kendall_tau
 from ddpm.schedules import make_schedule
+from stages.analysis.grid_summary import summarise
 from stages.analysis.runs import other_seeds
 from stages.analysis.training_log import epoch_losses
 from stages.figures import metrics, plots
@@ -93,23 +93,6 @@ def caption(row: Row) -> str:
         f"{row['extractor']}, weights {row['weights_sha256'][:12]}, n = {row['samples']} samples "
         f"against {row['reference_images']:,} training images"
     )
-
-
-def summarise(rows: list[Row], classifier: Row) -> dict[str, Any]:
-    """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured."""
-    fid: dict[str, dict[str, dict[str, float]]] = {}
-    for row in rows:
-        same = [r["fid"] for r in rows if all(r[axis] == row[axis] for axis in ("sampler", "schedule", "T"))]
-        fid.setdefault(row["sampler"], {}).setdefault(row["schedule"], {})[str(row["T"])] = float(np.mean(same))
-    best = min(rows, key=lambda row: float(row["fid"]))
-    names = ("extractor", "weights_sha256", "samples", "reference_images", "fid_floor", "fid_floor_std")
-    return {
-        "fid": fid,
-        "best": {name: best[name] for name in ("schedule", "T", "seed", "sampler", "fid")},
-        "classifier": classifier,
-        "measured_with": {name: rows[0][name] for name in names},
-        "metrics_agree_tau": kendall_tau([row["fid"] for row in rows], [row["digits_distance"] for row in rows]),
-    }
 
 
 def _forward_figure(params: settings.Params) -> Figure:
