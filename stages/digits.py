@@ -13,7 +13,7 @@ import typer
 from ddpm import artifacts, classifier
 from ddpm.classifier import load_classifier
 from ddpm.core.device import choose
-from ddpm.quality.scores import classifier_scores
+from ddpm.quality.scores import classifier_baseline, classifier_scores
 from stages.support import data, settings
 from stages.support.cells import CLASSIFIER, DIGITS, METRICS
 from stages.support.cli import command_line
@@ -31,12 +31,14 @@ def main() -> None:
     real, _ = artifacts.read_tensors(DIGITS)
     labels = data.train_labels().numpy()
     shares = np.bincount(labels, minlength=classifier.CLASSES) / len(labels)
+    baseline = classifier_baseline(real["reference"], real["floor"], params.sample.images, device)
     rows = []
     for cell, sampler in product(params.grid.cells(), params.grid.sampler):
         images = torch.from_numpy(artifacts.read_npy(cell.samples(sampler))).unsqueeze(1)
         features, probabilities = (part.cpu().numpy() for part in classifier.predict(network, images.to(device)))
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
-        rows.append(key | classifier_scores(real["reference"], real["floor"], features, probabilities, shares))
+        scores = classifier_scores(real["reference"], features, probabilities, shares, device)
+        rows.append(key | scores | baseline)
     artifacts.write_csv(METRICS / "digits.csv", rows)
     record("digits", "", time.monotonic() - started, len(rows) * params.sample.images)
 

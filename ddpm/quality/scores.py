@@ -52,28 +52,41 @@ def inception_scores(reference: Features, samples: Features, kid_images: int, ki
     }
 
 
+def classifier_baseline(reference: Features, held_out: Features, n: int, device: str) -> dict[str, float]:
+    """What n real images score in a classifier's features.
+
+    Args:
+        reference, held_out: features of real images, disjoint, ``[m, d]``.
+        n: how many held-out images take the samples' place.
+        device: where precision and recall are computed.
+    """
+    precision, recall = precision_recall(held_out[:n], reference[:n], device=device)
+    return {
+        "digits_floor": gaussian_distance(fit_gaussian(held_out[:n]), fit_gaussian(reference)),
+        "digits_precision_floor": precision,
+        "digits_recall_floor": recall,
+    }
+
+
 def classifier_scores(
-    reference: Features, held_out: Features, samples: Features, probabilities: Features, shares: Features
+    reference: Features, samples: Features, probabilities: Features, shares: Features, device: str
 ) -> dict[str, float]:
     """Distance, precision, recall and class balance of n samples in a classifier's features.
 
     Args:
-        reference, held_out: features of real images, disjoint, ``[m, d]``; the held-out ones give the baselines.
+        reference: features of real images, ``[m, d]``.
         samples: features of the samples, ``[n, d]``.
         probabilities: class probabilities of the samples, ``[n, classes]``.
         shares: of each class among the training images, ``[classes]``.
+        device: where precision and recall are computed.
     """
-    n, all_real = len(samples), fit_gaussian(reference)
-    precision, recall = precision_recall(samples, reference[:n])
-    real_precision, real_recall = precision_recall(held_out[:n], reference[:n])
+    n = len(samples)
+    precision, recall = precision_recall(samples, reference[:n], device=device)
     counts = np.bincount(probabilities.argmax(1), minlength=len(shares))
     return {
-        "digits_distance": gaussian_distance(fit_gaussian(samples), all_real),
-        "digits_floor": gaussian_distance(fit_gaussian(held_out[:n]), all_real),
+        "digits_distance": gaussian_distance(fit_gaussian(samples), fit_gaussian(reference)),
         "digits_precision": precision,
         "digits_recall": recall,
-        "digits_precision_floor": real_precision,
-        "digits_recall_floor": real_recall,
         "confidence": float(probabilities.max(1).mean()),
         "doubtful_share": float((probabilities.max(1) < CONFIDENT).mean()),
         "classes_p": float(stats.chisquare(counts, shares * n).pvalue),
