@@ -60,7 +60,7 @@ def sample_pictures(params: settings.Params, rows: list[Row]) -> dict[str, dict[
 
 
 def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
-    """Schedule -> frames of its reverse process, one picture with a row a frame."""
+    """Schedule -> frames of its reverse process, one picture with one row per frame."""
     found = {}
     for schedule in params.grid.schedule:
         chain = artifacts.read_npy(Cell(schedule, params.chains.T, params.chains.seed).chain)
@@ -85,7 +85,7 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
 
 
 def in_script(value: Any) -> str:
-    """JSON that may stand in a script element: no "<" can end it from inside a string."""
+    """JSON for a script element; "<" is escaped, since it could end the element from inside a string."""
     return json.dumps(value).replace("<", "\\u003c")
 
 

@@ -1,4 +1,4 @@
-"""Validate both feature extractors: distances of real digits under eight corruptions of rising severity."""
+"""Validate both feature extractors on real digits with eight corruptions of increasing severity."""
 
 import itertools
 import time
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 def summarise(rows: list[Row]) -> dict[str, Any]:
-    """For each distance, in which corruptions it rises with every severity; and how far the two agree."""
+    """The corruptions in which each distance does not rise with the severity, and the agreement of both distances."""
     found: dict[str, Any] = {}
     for distance in ("fid", "digits_distance"):
         series = {name: [row[distance] for row in rows if row["corruption"] == name] for name in CORRUPTIONS}
@@ -46,7 +46,7 @@ def main() -> None:
     embed, network = Embedder(params.extractor, device), load_classifier(CLASSIFIER, device)
     real, digits = (fit_gaussian(artifacts.read_tensors(path)[0]["reference"]) for path in (REFERENCE, DIGITS))
     train, labels = real_images.train_images(), real_images.train_labels()
-    _, pool = real_images.order(params.reference, len(train))  # none of them is in the reference
+    _, pool = real_images.order(params.reference, len(train))  # disjoint from the reference
 
     def distances(images: torch.Tensor, label: str) -> Row:
         judged = classifier.judge(network, images.to(device))[0].cpu().numpy()
@@ -60,7 +60,7 @@ def main() -> None:
     for name, corrupt in CORRUPTIONS.items():
         rows.append({"corruption": name, "severity": 0.0} | clean)
         for severity in wanted.levels:
-            generator = rng.stream(0, "disturbance", name)  # its first name, so that the sets stay the same
+            generator = rng.stream(0, "disturbance", name)  # an earlier name, kept for the same sets
             images = corrupt(train[pool], labels[pool], wanted.images, severity, generator)
             rows.append(
                 {"corruption": name, "severity": severity} | distances(images, f"features of {name} at {severity}")
