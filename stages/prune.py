@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 
 def wanted(params: settings.Params) -> set[Path]:
-    """All files that belong in folders that a stage reads as a whole: those of the grid's cells and those of no cell."""
+    """All files that belong in folders that a stage reads as a whole: of the grid's cells, or of no cell."""
     found = {REFERENCE, DIGITS}
     for cell in params.grid.cells():
         found |= {cell.table, cell.log, cell.audit, cell.heldout}

@@ -13,7 +13,7 @@ DISTURBANCES = 8  # len(ddpm.diagnostics.corruptions.DISTURBANCES), whose import
 
 @dataclass(frozen=True)
 class Job:
-    """Stages that run one after another once the jobs in ``needs`` are done; ``cost`` estimates the time, in network calls."""
+    """Stages to run in sequence once the jobs in ``needs`` are done; ``cost`` estimates the time, in network calls."""
 
     name: str
     targets: tuple[str, ...]
