@@ -12,7 +12,7 @@ from benchmarks import peers
 from benchmarks.worker import serve
 from ddpm.core.device import feature_batch
 from ddpm.features import inception
-from ddpm.features.inception_network import inception as inception_network
+from ddpm.features.inception import empty_network
 
 IMAGES = 32
 
@@ -21,7 +21,7 @@ def random_weights() -> dict[str, Tensor]:
     """Weights under which signals neither die nor explode: denormal numbers would be slow."""
     generator = torch.Generator().manual_seed(0)
     state = {}
-    for name, tensor in inception_network("fid2015", 2048).state_dict().items():  # on the meta device: shapes alone
+    for name, tensor in empty_network("fid2015", 2048).state_dict().items():  # on the meta device: shapes alone
         if name.endswith("conv.weight"):
             state[name] = torch.randn(tensor.shape, generator=generator) * (2 / tensor[0].numel()) ** 0.5
         else:

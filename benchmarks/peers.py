@@ -8,16 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.measure import use_threads
-from ddpm import artifacts
 from ddpm.core import rng
 from ddpm.core.device import choose
-from ddpm.core.mnist import parse_images, to_model
+from ddpm.core.mnist import to_model
 from ddpm.network import kinds, unet
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Training
-from ddpm.training.recipe import Recipe
-from stages.support import settings
-from stages.support.cells import TRAIN_IMAGES
+from ddpm.training.loop import Recipe, Training
+from stages.support import data, settings
 
 BATCH = 128
 T = 200  # of every training and sampling that is timed
@@ -25,7 +22,7 @@ T = 200  # of every training and sampling that is timed
 
 def images() -> Tensor:
     """MNIST's training images, uint8 ``[60000, 1, 28, 28]``, as the study's first stage leaves them."""
-    return parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))
+    return data.train_images()
 
 
 def batches(seed: int = 0) -> Iterator[Tensor]:

@@ -30,7 +30,7 @@ from ddpm.quality.frechet import frechet_distance
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from ddpm.training.recipe import Recipe
+from ddpm.training.loop import Recipe
 from stages.inputs.embedder import Embedder
 from stages.support import settings
 from stages.support.cells import CLASSIFIER, DIGITS, REFERENCE
@@ -61,7 +61,7 @@ class Judge:
         self.classifier = load_classifier(CLASSIFIER, "cpu")
 
     def __call__(self, images: Tensor) -> tuple[float, float]:
-        digits = classifier.judge(self.classifier, images)[0].numpy()
+        digits = classifier.predict(self.classifier, images)[0].numpy()
         fid = frechet_distance(self.embed(images, "features"), self.reference)
         return fid, frechet_distance(digits, self.digits_reference)
 

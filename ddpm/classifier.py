@@ -1,4 +1,4 @@
-"""A small convolutional classifier of digits: the study's own judge of shape, beside Inception's judgement of texture.
+"""A small MNIST classifier whose features give a second Frechet distance, of shape where Inception's is of texture.
 
 It is trained by the pipeline on the same images as the diffusion models, in a minute. Its features are what the last
 hidden layer sees, its probabilities say which digit a sample is and how surely.
@@ -23,7 +23,7 @@ _SHIFT = 2  # pixels: the largest random translation in training
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClassifierRecipe:
     """How to train: epochs over the data, images per step, and the highest learning rate of one cycle (Smith 2018)."""
 
     epochs: int
@@ -32,7 +32,7 @@ class Recipe:
 
 
 class Classifier(nn.Module):
-    """uint8 ``[B, 1, 28, 28]`` -> class scores. Batch norm's statistics are fixed when it judges."""
+    """uint8 ``[B, 1, 28, 28]`` -> class scores. Batch norm's statistics are fixed when it predicts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,8 +76,8 @@ def _shifted(images: Tensor, generator: torch.Generator) -> Tensor:
     return F.pad(images, (right, -right, down, -down))
 
 
-class Training:
-    """Training of a classifier, step by step; may be saved and gone on with.
+class ClassifierTraining:
+    """Training of a classifier, step by step; resumable.
 
     Args:
         network: initialised; trained in place.
@@ -87,7 +87,9 @@ class Training:
         seed: names the data order and the shifts.
     """
 
-    def __init__(self, network: Classifier, images: Tensor, labels: Tensor, recipe: Recipe, seed: int) -> None:
+    def __init__(
+        self, network: Classifier, images: Tensor, labels: Tensor, recipe: ClassifierRecipe, seed: int
+    ) -> None:
         self.network, self.images, self.labels = network, images, labels
         self.recipe, self.seed = recipe, seed
         self.batches = -(-len(images) // recipe.batch_size)  # an epoch
@@ -143,7 +145,7 @@ class Training:
 
 
 @torch.no_grad()
-def judge(network: Classifier, images: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
+def predict(network: Classifier, images: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
     """Features float32 ``[N, DIMENSIONS]`` and class probabilities float32 ``[N, CLASSES]`` of uint8 images."""
     network.eval()
     features = torch.cat([network.features(batch) for batch in images.split(batch_size)])

@@ -40,15 +40,21 @@ class Schedule:
                 last image pure noise (Lin et al. 2023).
         """
         beta = torch.cat([torch.zeros(1, dtype=torch.float64), beta.to(torch.float64)])
-        bad = ~((beta >= 0) & (beta < 1))
-        bad[-1] &= beta[-1] != 1
-        if bool(bad.any()):
-            t = int(bad.nonzero()[0])
+        good = (beta >= 0) & (beta < 1)
+        good[-1] = good[-1] or beta[-1] == 1
+        if not bool(good.all()):
+            t = int((~good).nonzero()[0])
             raise StudyError(
                 f"beta at t = {t} is {float(beta[t]):.6g}, outside [0, 1)", hint="raise T or lower beta_max"
             )
         alpha = 1.0 - beta
         return cls(beta, alpha, torch.cumprod(alpha, 0))
+
+    @property
+    def log_snr(self) -> Tensor:
+        """log(alpha_bar / (1 - alpha_bar)) at t = 1..T, natural logarithm, falling, float64 ``[T]``."""
+        alpha_bar = self.alpha_bar[1:]
+        return torch.log(alpha_bar) - torch.log1p(-alpha_bar)
 
     def to(self, device: torch.device | str) -> "Schedule":
         """The same tables on another device."""
@@ -94,13 +100,24 @@ def epsilon_from_v(v_theta: Denoiser, schedule: Schedule) -> Denoiser:
     return eps_theta
 
 
+def posterior_coefficients(bar_t: Tensor, bar_s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients of x_0 and x_t in the mean of q(x_s | x_t, x_0), and its variance (Ho et al. 2020, eqs. 6 and 7).
+
+    For any s < t, with alpha = alpha_bar_t / alpha_bar_s, which is alpha_t itself when s = t - 1.
+
+    Args:
+        bar_t, bar_s: alpha_bar at t and at s, float64, any shape.
+    """
+    alpha = bar_t / bar_s
+    beta = 1.0 - alpha
+    c_0 = bar_s.sqrt() * beta / (1 - bar_t)
+    c_t = alpha.sqrt() * (1 - bar_s) / (1 - bar_t)
+    return c_0, c_t, beta * (1 - bar_s) / (1 - bar_t)
+
+
 def posterior(x_0: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
     """Mean ``[B, ...]`` and variance ``[B, 1, ...]`` of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eqs. 6 and 7)."""
-    beta, alpha, alpha_bar = schedule.beta[t], schedule.alpha[t], schedule.alpha_bar[t]
-    before = schedule.alpha_bar[t - 1]
-    c_0 = before.sqrt() * beta / (1 - alpha_bar)
-    c_t = alpha.sqrt() * (1 - before) / (1 - alpha_bar)
-    variance = (1 - before) / (1 - alpha_bar) * beta
+    c_0, c_t, variance = posterior_coefficients(schedule.alpha_bar[t], schedule.alpha_bar[t - 1])
     return _at(c_0, x_0) * x_0 + _at(c_t, x_t) * x_t, _at(variance, x_t)
 
 

@@ -157,9 +157,7 @@ def audit(schedule: Schedule, mean: float = MEAN, std: float = STD, dimensions: 
         - ``steps_below_1e_5``: steps that change nothing visible.
         - ``useful_share``: share of steps with abs(log SNR) < 2, where there is something to learn.
     """
-    alpha_bar = schedule.alpha_bar[1:]
-    log_snr = torch.log(alpha_bar) - torch.log1p(-alpha_bar)
-    end = float(alpha_bar[-1])
+    log_snr, end = schedule.log_snr, float(schedule.alpha_bar[-1])
     # closed form for Gaussians: sum over pixels of (mu^2 + sigma^2 - 1 - log sigma^2) / 2
     kl = 0.5 * dimensions * (end * (mean**2 + std**2) - end - math.log1p(-end))
     alpha_T = float(schedule.alpha[-1])

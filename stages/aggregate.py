@@ -14,18 +14,19 @@ from rich.table import Table
 
 from ddpm import artifacts
 from ddpm.core import rng
-from ddpm.core.mnist import parse_images, to_model
-from ddpm.diffusion import Schedule, q_sample
+from ddpm.core.mnist import to_model
+from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
-from ddpm.quality.rank_agreement import kendall_tau
 from ddpm.schedules import make_schedule
+from stages.analysis.grid_summary import summarise
 from stages.analysis.runs import other_seeds
 from stages.analysis.training_log import epoch_losses
 from stages.figures import metrics, plots
 from stages.figures.encode import png_of
-from stages.support import settings
-from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, TRAIN_IMAGES, Cell
+from stages.support import data, settings
+from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, Cell
 from stages.support.cli import command_line
+from stages.support.data import read_schedule
 
 app = typer.Typer(add_completion=False)
 
@@ -94,26 +95,8 @@ def caption(row: Row) -> str:
     )
 
 
-def summarise(rows: list[Row], classifier: Row) -> dict[str, Any]:
-    """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured."""
-    fid: dict[str, dict[str, dict[str, float]]] = {}
-    for row in rows:
-        same = [r["fid"] for r in rows if all(r[axis] == row[axis] for axis in ("sampler", "schedule", "T"))]
-        fid.setdefault(row["sampler"], {}).setdefault(row["schedule"], {})[str(row["T"])] = float(np.mean(same))
-    best = min(rows, key=lambda row: float(row["fid"]))
-    names = ("extractor", "weights_sha256", "samples", "reference_images", "fid_floor", "fid_floor_std")
-    return {
-        "fid": fid,
-        "best": {name: best[name] for name in ("schedule", "T", "seed", "sampler", "fid")},
-        "classifier": classifier,
-        "measured_with": {name: rows[0][name] for name in names},
-        "judges_agree_tau": kendall_tau([row["fid"] for row in rows], [row["digits_distance"] for row in rows]),
-    }
-
-
 def _forward_figure(params: settings.Params) -> Figure:
-    images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:FORWARD_IMAGES]
-    x_0 = to_model(images)
+    x_0 = to_model(data.train_images()[:FORWARD_IMAGES])
     strips = {}
     for name in params.grid.schedule:
         schedule = make_schedule(name, FORWARD_T, **params.schedule_parameters(name))
@@ -142,13 +125,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
     every = [*rows, *other_seeds(params)]
-    tables = {
-        name: {
-            T: Schedule.from_beta(torch.from_numpy(artifacts.read_npy(Cell(name, T, 0).table))).alpha_bar.numpy()
-            for T in grid.T
-        }
-        for name in grid.schedule
-    }
+    tables = {name: {T: read_schedule(Cell(name, T, 0)).alpha_bar.numpy() for T in grid.T} for name in grid.schedule}
     drawn = {
         "alpha_bar": plots.alpha_bar_curves(tables),
         "forward": _forward_figure(params),

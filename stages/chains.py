@@ -3,13 +3,11 @@
 import time
 
 import numpy as np
-import torch
 import typer
 
 from ddpm import artifacts
 from ddpm.core.device import choose, use_graph
 from ddpm.core.mnist import to_uint8
-from ddpm.diffusion import Schedule
 from ddpm.network.checkpoint import load_network
 from ddpm.sampling import inference
 from ddpm.sampling.graph import sample_chain
@@ -17,6 +15,7 @@ from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages.support.data import read_schedule
 from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
@@ -27,7 +26,7 @@ SAMPLER = "ancestral"  # the report's sampler
 def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np.ndarray:
     """Evenly spaced steps of the reverse process, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
     device, dtype = choose(**compute.model_dump())
-    table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
+    table = read_schedule(cell)
     network = load_network(cell.model, device)
     denoiser, graph = inference.denoiser(network, table.to(device), dtype), use_graph(network, device)
     sampler, steps = get_sampler(SAMPLER, cell.T)

@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
-from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis.rules import Rules, parse_rules
@@ -21,6 +19,7 @@ from stages.analysis.verdicts import ClaimResult, verdicts_by_both_metrics
 from stages.support import settings
 from stages.support.cells import METRICS, Cell
 from stages.support.cli import command_line
+from stages.support.data import read_schedule
 
 app = typer.Typer(add_completion=False)
 
@@ -29,11 +28,6 @@ CLAIMS_FILE = Path("conf/claims.yaml")
 
 def _warn(line: str) -> None:
     print(line, file=sys.stderr)
-
-
-def _alpha_bar(cell: Cell) -> np.ndarray:
-    """alpha_bar of the betas that the cell was trained with, float64 ``[T + 1]``."""
-    return Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).alpha_bar.numpy()
 
 
 def read_tables(params: settings.Params, rules: Rules) -> Tables:
@@ -45,7 +39,8 @@ def read_tables(params: settings.Params, rules: Rules) -> Tables:
         column = getattr(rules, key)
         if column not in rows:
             raise StudyError(f"unknown column {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
-    bars = {name: {T: _alpha_bar(Cell(name, T, 0)) for T in params.grid.T} for name in params.grid.schedule}
+    grid = params.grid
+    bars = {s: {T: read_schedule(Cell(s, T, 0)).alpha_bar.numpy() for T in grid.T} for s in grid.schedule}
     taus = artifacts.read_json(METRICS / "ranking.json")["tau"]
     return Tables(rows, bars, np.array(taus.get(rules.sampler, [])), rules.quality, rules.sampler, rules.confidence)
 

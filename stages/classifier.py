@@ -1,4 +1,6 @@
-"""Train the digit classifier, the second feature extractor, and compute its features of real images."""
+"""Train the digit classifier and compute its features of real images.
+
+It is the second feature extractor of the study."""
 
 import time
 
@@ -10,7 +12,7 @@ from ddpm.core import rng
 from ddpm.core.device import choose
 from ddpm.errors import StudyError
 from stages.inputs import real_images
-from stages.support import settings
+from stages.support import data, settings
 from stages.support.cells import CLASSIFIER, DIGITS, RESULTS, TRAIN_IMAGES
 from stages.support.cli import command_line, progress
 from stages.support.resume import Resume
@@ -24,7 +26,7 @@ ENOUGH = 0.99  # minimum test accuracy of a usable extractor
 
 def accuracy(network: classifier.Classifier, images: torch.Tensor, labels: torch.Tensor) -> float:
     """Share of images whose most probable class is their label."""
-    _, probabilities = classifier.judge(network, images)
+    _, probabilities = classifier.predict(network, images)
     return float((probabilities.argmax(1) == labels).double().mean())
 
 
@@ -33,13 +35,13 @@ def main() -> None:
     params = settings.load()
     started = time.monotonic()
     device, _ = choose(**params.compute.model_dump())
-    images, labels = real_images.train_images().to(device), real_images.train_labels().to(device)
+    images, labels = data.train_images().to(device), data.train_labels().to(device)
     network = classifier.Classifier()
     classifier.initialise(network, rng.stream(SEED, "classifier weights"))
     network.to(device)
-    recipe = classifier.Recipe(**params.classifier.model_dump())
-    training = classifier.Training(network, images, labels, recipe, SEED)
-    resume = Resume("classifier", {"classifier": params.classifier}, [TRAIN_IMAGES, real_images.TRAIN_LABELS])
+    recipe = classifier.ClassifierRecipe(**params.classifier.model_dump())
+    training = classifier.ClassifierTraining(network, images, labels, recipe, SEED)
+    resume = Resume("classifier", {"classifier": params.classifier}, [TRAIN_IMAGES, data.TRAIN_LABELS])
     state, numbers = resume.load()
     if state:
         training.load_state({name: torch.from_numpy(array) for name, array in state.items()}, numbers)
@@ -52,10 +54,10 @@ def main() -> None:
             if resume.due():
                 tensors, numbers = training.state()
                 resume.save({name: tensor.cpu().numpy() for name, tensor in tensors.items()}, numbers)
-    found = accuracy(network, real_images.test_images().to(device), real_images.test_labels().to(device))
+    found = accuracy(network, data.test_images().to(device), data.test_labels().to(device))
 
     sets = {
-        name: classifier.judge(network, part.to(device))[0]
+        name: classifier.predict(network, part.to(device))[0]
         for name, part in real_images.real_sets(params.reference).items()
     }
     state = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Estimate the effects of single changes from the tables of all runs and write metrics/comparisons.json."""
+"""Estimate the effects of single changes and write metrics/comparisons.json."""
 
 import hashlib
 import sys

@@ -5,20 +5,18 @@ They are L_simple and the loss on a grid of log SNR that is common to all schedu
 import time
 
 import numpy as np
-import torch
 import typer
 
 from ddpm import artifacts
 from ddpm.core.device import choose
 from ddpm.core.mnist import to_model
 from ddpm.diagnostics import heldout
-from ddpm.diffusion import Schedule
 from ddpm.network import unet
 from ddpm.network.checkpoint import load_network
-from stages.inputs import real_images
-from stages.support import settings
+from stages.support import data, settings
 from stages.support.cells import Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
+from stages.support.data import read_schedule
 from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
@@ -29,9 +27,9 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started, wanted = time.monotonic(), params.heldout
     device, dtype = choose(**params.compute.model_dump())
-    table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)
+    table = read_schedule(cell, device)
     denoiser = unet.denoiser(load_network(cell.model, device), table, dtype)
-    x_0 = to_model(real_images.test_images()[: wanted.images]).to(device)
+    x_0 = to_model(data.test_images()[: wanted.images]).to(device)
     losses = heldout.measure(denoiser, x_0, table, np.array(wanted.log_snr), wanted.images_per_level)
     at = losses.at_levels
     found = {

@@ -1,4 +1,4 @@
-"""Compute the FID of samples from the optimal denoiser of the training set, for one schedule and T.
+"""Compute the FID of samples from the optimal denoiser of the training set.
 
 The exact posterior mean over all training images replaces the network, so that the error is due to the steps alone.
 """
@@ -16,9 +16,8 @@ from ddpm.diagnostics.ideal import ideal_denoiser
 from ddpm.quality.frechet import fit_gaussian, gaussian_distance
 from ddpm.sampling.samplers import get_sampler, reverse
 from ddpm.schedules import make_schedule
-from stages.inputs import real_images
 from stages.inputs.embedder import Embedder
-from stages.support import settings
+from stages.support import data, settings
 from stages.support.cells import REFERENCE, Cell
 from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
 from stages.support.timing import record
@@ -34,7 +33,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     started, count = time.monotonic(), params.ideal.images
     device, _ = choose(**params.compute.model_dump())
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
-    denoiser = ideal_denoiser(to_model(real_images.train_images()).to(device), table)
+    denoiser = ideal_denoiser(to_model(data.train_images()).to(device), table)
     noise = partial(rng.image_noise, 0, "sampling noise", first=0, count=count, shape=(1, SIDE, SIDE), device=device)
     embed, real = Embedder(params.extractor, device), fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
     found = {}

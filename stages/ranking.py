@@ -1,18 +1,17 @@
-"""How far 32 samples, as many as the report looked at, rank the cells as all samples do: by drawing them many times.
+"""Compare the rankings of the cells by 32 samples each and by all samples.
 
+32 is the number of samples that the report shows.
 Cells of one sampler are ranked by FID; a draw takes 32 samples of every cell, without replacement.
 """
 
 import time
 
 import numpy as np
-import torch
 import typer
 
 from ddpm import artifacts
-from ddpm.core import rng
-from ddpm.quality.frechet import fit_gaussian, gaussian_distance
-from ddpm.quality.rank_agreement import kendall_tau
+from ddpm.quality.frechet import fit_gaussian
+from ddpm.quality.rank_agreement import tau_at_few
 from stages.support import settings
 from stages.support.cells import METRICS, REFERENCE
 from stages.support.cli import command_line, progress
@@ -31,17 +30,10 @@ def main() -> None:
     taus: dict[str, list[float]] = {}
     for sampler in params.grid.sampler:
         cells = params.grid.cells()
-        features = [artifacts.read_tensors(cell.features(sampler))[0]["samples"] for cell in cells]
+        features = {str(cell): artifacts.read_tensors(cell.features(sampler))[0]["samples"] for cell in cells}
         full = [artifacts.read_json(cell.metrics(sampler))["fid"] for cell in cells]
-        taus[sampler] = []
         with progress(f"rank by {FEW} samples, {sampler}", draws * len(cells), "cells") as advance:
-            for draw in range(draws):
-                few = []
-                for cell, rows in zip(cells, features, strict=True):
-                    chosen = torch.randperm(len(rows), generator=rng.stream(draw, "few", str(cell)))[:FEW].numpy()
-                    few.append(gaussian_distance(fit_gaussian(rows[chosen]), real))
-                    advance(1)
-                taus[sampler].append(kendall_tau(few, full))
+            taus[sampler] = tau_at_few(features, full, real, FEW, draws, advance)
     means = {sampler: float(np.mean(values)) for sampler, values in taus.items()}
     artifacts.write_json(METRICS / "ranking.json", {"n": FEW, "mean_tau": means, "tau": taus})
     record("ranking", "", time.monotonic() - started, draws)

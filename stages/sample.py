@@ -9,7 +9,6 @@ import typer
 from ddpm import artifacts
 from ddpm.core.device import choose, sample_batch, use_graph
 from ddpm.core.mnist import SIDE, to_uint8
-from ddpm.diffusion import Schedule
 from ddpm.network.checkpoint import load_network
 from ddpm.sampling import inference
 from ddpm.sampling.graph import sample_chain
@@ -17,6 +16,7 @@ from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.support.cli import SamplerOption, ScheduleOption, SeedOption, TimestepsOption, command_line, progress
+from stages.support.data import read_schedule
 from stages.support.resume import Resume
 from stages.support.timing import record
 
@@ -29,7 +29,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
     started, total = time.monotonic(), params.sample.images
     chosen, steps = get_sampler(sampler, timesteps)
     device, dtype = choose(**params.compute.model_dump())
-    table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table)))
+    table = read_schedule(cell)
     network = load_network(cell.model, device)
     denoiser, graph = inference.denoiser(network, table.to(device), dtype), use_graph(network, device)
     deciding = {"sample": params.sample, "seed": seed, "precision": dtype}

@@ -9,16 +9,14 @@ import typer
 from ddpm import artifacts
 from ddpm.core import rng
 from ddpm.core.device import choose, use_graph
-from ddpm.core.mnist import parse_images
-from ddpm.diffusion import Schedule
 from ddpm.errors import StudyError
 from ddpm.network import kinds, unet
 from ddpm.network.checkpoint import save_network
-from ddpm.training.loop import Training, TrainingStep
-from ddpm.training.recipe import Recipe
-from stages.support import settings
+from ddpm.training.loop import Recipe, Training, TrainingStep
+from stages.support import data, settings
 from stages.support.cells import TRAIN_IMAGES, Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
+from stages.support.data import read_schedule
 from stages.support.resume import Resume
 from stages.support.timing import record
 
@@ -71,8 +69,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started = time.monotonic()
     device, dtype = choose(**params.compute.model_dump())
-    images = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[: params.train.images].to(device)
-    table = Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)
+    images = data.train_images()[: params.train.images].to(device)
+    table = read_schedule(cell, device)
     network = params.network.model_dump(mode="json")
     net = kinds.create(network, rng.stream(seed, "initial weights")).to(device)
     recipe = Recipe(**params.train.model_dump(exclude={"images"}))

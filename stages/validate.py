@@ -1,6 +1,5 @@
 """Validate both feature extractors on real digits with eight corruptions of increasing severity."""
 
-import itertools
 import time
 from typing import Any
 
@@ -11,12 +10,11 @@ from ddpm import artifacts, classifier
 from ddpm.classifier import load_classifier
 from ddpm.core import rng
 from ddpm.core.device import choose
-from ddpm.diagnostics.corruptions import CORRUPTIONS
+from ddpm.diagnostics.corruptions import CORRUPTIONS, summarise
 from ddpm.quality.frechet import fit_gaussian, gaussian_distance
-from ddpm.quality.rank_agreement import kendall_tau
 from stages.inputs import real_images
 from stages.inputs.embedder import Embedder
-from stages.support import settings
+from stages.support import data, settings
 from stages.support.cells import CLASSIFIER, DIGITS, METRICS, REFERENCE
 from stages.support.cli import command_line
 from stages.support.timing import record
@@ -26,18 +24,6 @@ app = typer.Typer(add_completion=False)
 Row = dict[str, Any]
 
 
-def summarise(rows: list[Row]) -> dict[str, Any]:
-    """The corruptions in which each distance does not rise with the severity, and the agreement of both distances."""
-    found: dict[str, Any] = {}
-    for distance in ("fid", "digits_distance"):
-        series = {name: [row[distance] for row in rows if row["corruption"] == name] for name in CORRUPTIONS}
-        rises = {name: all(a < b for a, b in itertools.pairwise(values)) for name, values in series.items()}
-        found[distance] = {"monotone": rises, "not_monotone_in": [name for name, ok in rises.items() if not ok]}
-    pairs = [(row["fid"], row["digits_distance"]) for row in rows if row["severity"] > 0]
-    found["rank_agreement_tau"] = kendall_tau(*zip(*pairs, strict=True))
-    return found
-
-
 @app.command(help=__doc__)
 def main() -> None:
     params = settings.load()
@@ -45,11 +31,11 @@ def main() -> None:
     device, _ = choose(**params.compute.model_dump())
     embed, network = Embedder(params.extractor, device), load_classifier(CLASSIFIER, device)
     real, digits = (fit_gaussian(artifacts.read_tensors(path)[0]["reference"]) for path in (REFERENCE, DIGITS))
-    train, labels = real_images.train_images(), real_images.train_labels()
-    _, pool = real_images.order(params.reference, len(train))  # disjoint from the reference
+    train, labels = data.train_images(), data.train_labels()
+    _, pool = real_images.order(params.reference, len(train))  # none of them is in the reference
 
     def distances(images: torch.Tensor, label: str) -> Row:
-        judged = classifier.judge(network, images.to(device))[0].cpu().numpy()
+        judged = classifier.predict(network, images.to(device))[0].cpu().numpy()
         return {
             "fid": gaussian_distance(fit_gaussian(embed(images, label)), real),
             "digits_distance": gaussian_distance(fit_gaussian(judged), digits),

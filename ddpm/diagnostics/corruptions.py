@@ -5,7 +5,9 @@ generator; severity 0 returns the first images of the pool unchanged. The same g
 corrupts the same images in the same places.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from ddpm.core.mnist import SIDE
 from ddpm.errors import StudyError
+from ddpm.quality.rank_agreement import kendall_tau
 
 Corruption = Callable[[Tensor, Tensor, int, float, torch.Generator], Tensor]
 _CLASSES = 10
@@ -106,3 +109,23 @@ CORRUPTIONS: dict[str, Corruption] = {
     "dropped-classes": dropped_classes,
     "duplicates": duplicates,
 }
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """For each distance, in which corruptions it rises with every severity; and how far the two rank alike.
+
+    Args:
+        rows: ``corruption``, ``severity``, rising within a corruption, ``fid`` and ``digits_distance``.
+
+    Returns:
+        Distance -> ``monotone``, corruption -> bool, and the other names in ``not_monotone_in``; and
+        ``rank_agreement_tau``, Kendall's tau over the corrupted sets.
+    """
+    found: dict[str, Any] = {}
+    for distance in ("fid", "digits_distance"):
+        series = {name: [row[distance] for row in rows if row["corruption"] == name] for name in CORRUPTIONS}
+        rises = {name: all(a < b for a, b in itertools.pairwise(values)) for name, values in series.items()}
+        found[distance] = {"monotone": rises, "not_monotone_in": [name for name, ok in rises.items() if not ok]}
+    pairs = [(row["fid"], row["digits_distance"]) for row in rows if row["severity"] > 0]
+    found["rank_agreement_tau"] = kendall_tau(*zip(*pairs, strict=True))
+    return found

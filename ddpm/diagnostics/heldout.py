@@ -49,15 +49,9 @@ def simple_loss(
     return torch.cat([_square_errors(network, *part, schedule) for part in parts]).cpu().numpy()
 
 
-def log_snr(schedule: Schedule) -> Array:
-    """log(alpha_bar / (1 - alpha_bar)) at t = 1..T, falling, float64 ``[T]``."""
-    alpha_bar = schedule.alpha_bar[1:]
-    return (torch.log(alpha_bar) - torch.log1p(-alpha_bar)).cpu().numpy()
-
-
 def covers(schedule: Schedule, levels: Array) -> bool:
     """Whether a schedule reaches all of these log SNRs, rising; one with few, steep steps may not."""
-    own = log_snr(schedule)
+    own = schedule.log_snr.cpu().numpy()
     return bool(own[-1] <= levels[0] and levels[-1] <= own[0])
 
 
@@ -78,7 +72,7 @@ def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, n
     Raises:
         StudyError: a level that the schedule never reaches.
     """
-    own = log_snr(schedule)
+    own = schedule.log_snr.cpu().numpy()
     if not covers(schedule, levels):
         raise StudyError(
             f"log SNRs {levels[0]:g} .. {levels[-1]:g} asked for, the schedule covers {own[-1]:.2f} .. {own[0]:.2f}",

@@ -60,7 +60,7 @@ class Architecture:
 
 
 def from_mapping(values: Mapping[str, Any]) -> Architecture:
-    """An architecture from plain values under today's names (``names.today``); ``kind`` is left out.
+    """An architecture from plain values under today's names (``ddpm.network.today``); ``kind`` is left out.
 
     Raises:
         TypeError: a name that is missing or unknown.

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from ddpm.core.rng import global_generator, stream
 from ddpm.errors import StudyError
-from ddpm.network import unet
+from ddpm.network import UNET, today, unet
 from ddpm.network.architecture import from_mapping
-from ddpm.network.names import UNET, today
 
 
 class _Diffusers(nn.Module):

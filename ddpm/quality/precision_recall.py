@@ -1,36 +1,67 @@
 """Fidelity and diversity apart: precision and recall of generated features (Kynkaanniemi et al. 2019)."""
 
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from ddpm.errors import StudyError
-from ddpm.quality.frechet import Array, checked_pair
+from ddpm.quality.frechet import checked_pair
+
+_BLOCK = 5000  # rows whose distances are in memory at once
 
 
-def _square_distances(a: Array, b: Array) -> Array:
+def _square_distances(a: Any, b: Any) -> Any:
     """All squared Euclidean distances ``[n, m]``: one matrix product instead of n m differences."""
-    squares: Array = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * (a @ b.T)
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * (a @ b.T)
     return squares.clip(min=0)
 
 
-def _radii(points: Array, neighbours: int) -> Array:
-    """Squared distance of every point to its k-th nearest other one, ``[n]``."""
-    squares = _square_distances(points, points)
-    np.fill_diagonal(squares, 0)  # a point's distance to itself is exactly 0 and comes first
-    radii: Array = np.partition(squares, neighbours, axis=1)[:, neighbours]
-    return radii
+def _kth(squares: Any, k: int) -> Any:
+    """The (k + 1)-th smallest of each row."""
+    if isinstance(squares, torch.Tensor):
+        return squares.kthvalue(k + 1, dim=1).values
+    return np.partition(squares, k, axis=1)[:, k]
 
 
-def precision_recall(generated: ArrayLike, real: ArrayLike, neighbours: int = 3) -> tuple[float, float]:
+def _radii(points: Any, neighbours: int) -> list[Any]:
+    """Squared distance of every point to its k-th nearest other one, block by block."""
+    found = []
+    for start in range(0, len(points), _BLOCK):
+        squares = _square_distances(points[start : start + _BLOCK], points)
+        own = range(len(squares))
+        squares[own, [start + i for i in own]] = 0  # a point's distance to itself is exactly 0 and comes first
+        found.append(_kth(squares, neighbours))
+    return found
+
+
+def _covered(points: Any, centres: Any, neighbours: int) -> float:
+    """The share of points that lie in the ball of at least one centre."""
+    radii = _radii(centres, neighbours)
+    count = 0
+    for start in range(0, len(points), _BLOCK):
+        inside = False
+        for block, radius in enumerate(radii):
+            part = centres[block * _BLOCK : (block + 1) * _BLOCK]
+            inside = (_square_distances(points[start : start + _BLOCK], part) <= radius).any(1) | inside
+        count += int(inside.sum())
+    return count / len(points)
+
+
+def precision_recall(
+    generated: ArrayLike, real: ArrayLike, neighbours: int = 3, device: str = "cpu"
+) -> tuple[float, float]:
     """Share of generated points within the real manifold, and of real points within the generated one.
 
     A manifold is the union of balls around its points, each as large as the distance to the k-th neighbour
-    (Kynkaanniemi et al. 2019, eqs. 1 and 2).
+    (Kynkaanniemi et al. 2019, eqs. 1 and 2). float64, a block of rows at a time.
 
     Args:
         generated: float ``[n, d]``.
         real: float ``[m, d]``.
         neighbours: k, at least 1 and below n and m.
+        device: by NumPy on a CPU, by torch on a GPU.
 
     Returns:
         ``(precision, recall)``, each in 0..1. Both fall with fewer points of the other kind: compare at equal n and m.
@@ -41,7 +72,7 @@ def precision_recall(generated: ArrayLike, real: ArrayLike, neighbours: int = 3)
     a, b = checked_pair(generated, real)
     if not 1 <= neighbours < min(len(a), len(b)):
         raise StudyError(f"{neighbours} neighbours need more points than {min(len(a), len(b))}", where="neighbours")
-    between = _square_distances(a, b)
-    precision = (between <= _radii(b, neighbours)).any(1).mean()
-    recall = (_radii(a, neighbours) >= between.T).any(1).mean()
-    return float(precision), float(recall)
+    if device == "cpu":
+        return _covered(a, b, neighbours), _covered(b, a, neighbours)
+    x, y = (torch.from_numpy(points).to(device) for points in (a, b))
+    return _covered(x, y, neighbours), _covered(y, x, neighbours)

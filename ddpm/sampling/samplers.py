@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ddpm.diffusion import Denoiser, Schedule
+from ddpm.diffusion import Denoiser, Schedule, posterior_coefficients
 from ddpm.errors import StudyError
 
 
@@ -98,20 +98,18 @@ def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> S
             f"alpha_bar is 0 at t = {t}: eps-prediction cannot start from pure noise",
             hint="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
         )
-    alpha = bar_t / bar_s  # alpha_{t|s}
     signal, noise = math.sqrt(bar_t), math.sqrt(1 - bar_t)
-    beta = 1.0 - alpha
     if not sampler.stochastic:
         # DDIM, eq. (12), eta = 0: x_s = sqrt(bar_s) x_0 + sqrt(1 - bar_s) (x_t - sqrt(bar_t) x_0) / sqrt(1 - bar_t)
         ratio = math.sqrt((1 - bar_s) / (1 - bar_t))
         return Step(t, s, ratio, math.sqrt(bar_s) - ratio * math.sqrt(bar_t), 0.0, signal, noise)
-    sigma = math.sqrt(beta * (1 - bar_s) / (1 - bar_t))  # eq. (7): beta-tilde
+    c_0, c_t, variance = map(float, posterior_coefficients(schedule.alpha_bar[t], schedule.alpha_bar[s]))
+    sigma = math.sqrt(variance)  # eq. (7): beta-tilde
     if sampler.clip:
-        # eq. (7): mu = sqrt(bar_s) beta / (1 - bar_t) x_0 + sqrt(alpha) (1 - bar_s) / (1 - bar_t) x_t
-        c_t, c_hat = math.sqrt(alpha) * (1 - bar_s) / (1 - bar_t), math.sqrt(bar_s) * beta / (1 - bar_t)
-        return Step(t, s, c_t, c_hat, sigma, signal, noise)
+        return Step(t, s, c_t, c_0, sigma, signal, noise)  # eq. (7)
     # eq. (11): mu = (x_t - beta / sqrt(1 - bar_t) eps) / sqrt(alpha)
-    return Step(t, s, 1 / math.sqrt(alpha), -beta / math.sqrt((1 - bar_t) * alpha), sigma, signal, noise)
+    alpha = bar_t / bar_s  # alpha_{t|s}
+    return Step(t, s, 1 / math.sqrt(alpha), -(1.0 - alpha) / math.sqrt((1 - bar_t) * alpha), sigma, signal, noise)
 
 
 def plan(schedule: Schedule, sampler: Sampler, steps: int) -> list[Step]:

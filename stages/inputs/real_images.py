@@ -3,35 +3,10 @@
 import torch
 from torch import Tensor
 
-from ddpm import artifacts
 from ddpm.core import rng
-from ddpm.core.mnist import parse_idx, parse_images
 from ddpm.errors import StudyError
-from stages.support.cells import RAW, TEST_IMAGES, TRAIN_IMAGES
+from stages.support.data import test_images, train_images
 from stages.support.settings import Reference
-
-TRAIN_LABELS = RAW / "train-labels-idx1-ubyte"
-TEST_LABELS = RAW / "t10k-labels-idx1-ubyte"
-
-
-def train_images() -> Tensor:
-    """MNIST's 60,000 training images, uint8 ``[N, 1, 28, 28]``."""
-    return parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))
-
-
-def test_images() -> Tensor:
-    """MNIST's 10,000 test images, uint8 ``[N, 1, 28, 28]``."""
-    return parse_images(artifacts.read_bytes(TEST_IMAGES), str(TEST_IMAGES))
-
-
-def train_labels() -> Tensor:
-    """Their digits, uint8 ``[N]``."""
-    return parse_idx(artifacts.read_bytes(TRAIN_LABELS), str(TRAIN_LABELS), dimensions=1)
-
-
-def test_labels() -> Tensor:
-    """Their digits, uint8 ``[N]``."""
-    return parse_idx(artifacts.read_bytes(TEST_LABELS), str(TEST_LABELS), dimensions=1)
 
 
 def order(wanted: Reference, available: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from ddpm.network.names import UNET, today
+from ddpm.network import UNET, today
 from stages.support.fields import Positive
 from stages.support.strict_yaml import Strict
 

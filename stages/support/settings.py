@@ -77,7 +77,7 @@ class Fid(Strict):
 
 
 class Classifier(Strict):
-    """See ``ddpm.classifier.Recipe``."""
+    """See ``ddpm.classifier.ClassifierRecipe``."""
 
     epochs: Positive
     batch_size: Positive

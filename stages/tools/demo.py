@@ -16,17 +16,15 @@ from PIL import Image
 from ddpm import artifacts
 from ddpm.core import rng
 from ddpm.core.device import choose
-from ddpm.core.mnist import SIDE, parse_images, to_uint8
+from ddpm.core.mnist import SIDE, to_uint8
 from ddpm.network import kinds, unet
 from ddpm.sampling import inference
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Training
-from ddpm.training.recipe import Recipe
+from ddpm.training.loop import Recipe, Training
 from stages.figures import plots
 from stages.figures.encode import gif, png_of
-from stages.support import settings
-from stages.support.cells import TRAIN_IMAGES
+from stages.support import data, settings
 from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
 
 app = typer.Typer(add_completion=False)
@@ -57,7 +55,7 @@ def main(
     params = settings.load()
     device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
-    digits = parse_images(artifacts.read_bytes(TRAIN_IMAGES), str(TRAIN_IMAGES))[:images].to(device)
+    digits = data.train_images()[:images].to(device)
     net = kinds.create(params.network.model_dump(), rng.stream(0, "initial weights"))
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
     table = table.to(device)

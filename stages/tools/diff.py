@@ -1,4 +1,4 @@
-"""Compare the FIDs and verdicts of a revision with this working tree, as Markdown for a pull request.
+"""Compare the FIDs and verdicts of a revision with this working tree, as Markdown.
 
 Exit code 1 if the FID of any cell changed by more than diff.log_ratio of params.yaml (the logarithm of the ratio),
 or if a cell or a verdict exists on one side only. Example: `python -m stages.tools.diff main`.

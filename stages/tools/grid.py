@@ -1,4 +1,4 @@
-"""Run all stages of the study that are out of date, several cells at a time, and show the progress.
+"""Run all stages that are out of date, several cells at a time, and show the progress.
 
 Used by `make study`. Cells are independent, and two cells on one CPU core each are a quarter faster than one cell on
 two cores. Each cell is one `dvc repro --single-item` with its stages, whose output is written to .work/grid/.

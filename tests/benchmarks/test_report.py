@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as main_of_benchmarks
 from benchmarks import pipeline, quality, report
-from ddpm.features.inception_network import inception
+from ddpm.features.inception import empty_network
 from stages.support import timing
 
 
@@ -75,7 +75,7 @@ def test_page_of_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_inceptions_operations_are_counted() -> None:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        inception("fid2015", 2048)(torch.empty(1, 3, 299, 299))
+        empty_network("fid2015", 2048)(torch.empty(1, 3, 299, 299))
     assert counter.get_total_flops() == pytest.approx(report.INCEPTION_FLOP, rel=0.01)
 
 

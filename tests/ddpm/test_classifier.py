@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, Recipe, Training, initialise, judge
+from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, ClassifierRecipe, ClassifierTraining, initialise, predict
 from ddpm.core import rng
 
-RECIPE = Recipe(epochs=8, batch_size=32, learning_rate=3e-3)
+RECIPE = ClassifierRecipe(epochs=8, batch_size=32, learning_rate=3e-3)
 
 
 def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,14 +21,14 @@ def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def trained(seed: int = 0) -> Classifier:
     network = Classifier()
     initialise(network, rng.stream(seed, "test weights"))
-    seen = sum(count for count, _ in Training(network, *bars(320), RECIPE, seed))
+    seen = sum(count for count, _ in ClassifierTraining(network, *bars(320), RECIPE, seed))
     assert seen == 320 * RECIPE.epochs
     return network
 
 
 def test_learns_what_is_easy() -> None:
     images, labels = bars(100)
-    features, probabilities = judge(trained(), images)
+    features, probabilities = predict(trained(), images)
     assert features.shape == (100, DIMENSIONS)
     assert float(features.min()) >= 0
     assert torch.allclose(probabilities.sum(1), torch.ones(100), atol=1e-5)
@@ -56,7 +56,7 @@ def test_initial_weights_come_from_the_generator_alone() -> None:
 def test_a_judgement_does_not_depend_on_the_batch(batch_size: int) -> None:
     network = trained()
     images, _ = bars(20)
-    whole, part = judge(network, images, 20), judge(network, images, batch_size)
+    whole, part = predict(network, images, 20), predict(network, images, batch_size)
     assert torch.allclose(whole[0], part[0], atol=1e-5)
     assert torch.allclose(whole[1], part[1], atol=1e-6)
 
@@ -65,10 +65,10 @@ def test_a_judgement_does_not_depend_on_the_batch(batch_size: int) -> None:
 def test_going_on_from_a_saved_state_is_the_same_training(stop: int) -> None:
     whole = trained()
 
-    def fresh(weights: int) -> Training:
+    def fresh(weights: int) -> ClassifierTraining:
         network = Classifier()
         initialise(network, rng.stream(weights, "test weights"))
-        return Training(network, *bars(320), RECIPE, 0)
+        return ClassifierTraining(network, *bars(320), RECIPE, 0)
 
     cut = fresh(0)
     for _ in cut:

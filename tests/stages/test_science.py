@@ -7,16 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ddpm import artifacts
-from ddpm.diagnostics.corruptions import CORRUPTIONS
+from ddpm.diagnostics.corruptions import CORRUPTIONS, summarise
 from ddpm.errors import StudyError
+from ddpm.quality.scores import classifier_baseline, classifier_scores
 from ddpm.schedules import audit as audit_of
 from ddpm.schedules import make_schedule
 from stages import digits, heldout, ideal
-from stages.digits import measure
 from stages.support.cells import CLASSIFIER, DIGITS, Cell
 from stages.tools import audit
 from stages.tools.audit import remarks
-from stages.validate import summarise
 from tests.conftest import edit_params
 from tests.stage_runs import AXES, CELL, run
 
@@ -77,14 +76,15 @@ def test_digits_refuses_a_file_that_is_no_classifier(whole_grid: Path) -> None:
 
 def test_collapsed_and_doubtful_samples_are_seen() -> None:
     rng = np.random.default_rng(0)
-    real = {"reference": rng.normal(size=(400, 8)), "floor": rng.normal(size=(400, 8))}
+    real = rng.normal(size=(400, 8)), rng.normal(size=(400, 8))
     shares = np.full(10, 0.1)
     sure = np.eye(10)[np.arange(200) % 10]
-    good = measure(real, shares, rng.normal(size=(200, 8)), sure)
-    assert good["digits_distance"] < 2 * good["digits_floor"]
+    good = classifier_scores(real[0], rng.normal(size=(200, 8)), sure, shares, "cpu")
+    baseline = classifier_baseline(*real, 200, "cpu")
+    assert good["digits_distance"] < 2 * baseline["digits_floor"]
     assert (good["classes_p"], good["doubtful_share"], good["rarest_class_share"]) == (1, 0, 0.1)
     one_class = np.eye(10)[np.zeros(200, int)]
-    bad = measure(real, shares, 1e-3 * rng.normal(size=(200, 8)), 0.8 * one_class + 0.02)
+    bad = classifier_scores(real[0], 1e-3 * rng.normal(size=(200, 8)), 0.8 * one_class + 0.02, shares, "cpu")
     assert bad["classes_p"] < 1e-9
     assert (bad["doubtful_share"], bad["rarest_class_share"]) == (1, 0)
     assert bad["digits_recall"] < 0.1 < good["digits_recall"]

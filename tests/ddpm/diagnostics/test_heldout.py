@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ddpm.core import rng
-from ddpm.diagnostics.heldout import covers, log_snr, loss_at, measure, simple_loss
+from ddpm.diagnostics.heldout import covers, loss_at, measure, simple_loss
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
@@ -52,7 +52,7 @@ def test_loss_at_a_level_is_between_its_two_nearest_steps() -> None:
     def wrong_by_t(x_t: Tensor, t: Tensor) -> Tensor:
         return by_t[t].sqrt().view(-1, 1, 1, 1).expand_as(x_t)
 
-    own = log_snr(SCHEDULE)
+    own = SCHEDULE.log_snr.numpy()
     # on a step: that step's loss, which is 1 + t / 100 up to the noise's own mean
     at = loss_at(wrong_by_t, images(16), SCHEDULE, own[[59, 29]], noise)
     for found, t, index in zip(at, (60, 30), (0, 1), strict=True):

@@ -11,9 +11,8 @@ from torchvision.models.inception import BasicConv2d
 from benchmarks.features import pytorch_fid
 from ddpm.errors import StudyError
 from ddpm.features import inception
-from ddpm.features.inception import EXTRACTORS, features, get_extractor, preprocess
-from ddpm.features.inception_network import fold
-from ddpm.features.inception_network import inception as network
+from ddpm.features.inception import EXTRACTORS, features, fold, get_extractor, preprocess
+from ddpm.features.inception import empty_network as network
 
 State = dict[str, Tensor]
 

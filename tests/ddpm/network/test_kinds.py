@@ -11,13 +11,11 @@ from torch import Tensor, nn
 from ddpm.core import rng
 from ddpm.core.device import use_graph
 from ddpm.errors import StudyError
-from ddpm.network import kinds, unet
+from ddpm.network import kinds, today, unet
 from ddpm.network.checkpoint import load_network, save_network
-from ddpm.network.names import today
 from ddpm.sampling import inference
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Training
-from ddpm.training.recipe import Recipe
+from ddpm.training.loop import Recipe, Training
 from tests.conftest import ROOT
 
 OWN: dict[str, Any] = yaml.safe_load((ROOT / "conf/network/small.yaml").read_text())

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddpm.errors import StudyError
+from ddpm.quality import precision_recall as module
 from ddpm.quality.precision_recall import precision_recall
 
 
 @pytest.mark.parametrize(("n", "m", "shift"), [(200, 200, 0.0), (150, 300, 0.7), (300, 120, 2.0)])
 def test_parity_with_torch_fidelity(n: int, m: int, shift: float) -> None:
-    import torch
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     rng = np.random.default_rng(0)
@@ -55,3 +56,17 @@ def test_refuses_neighbours_that_do_not_exist(k: int) -> None:
     x = np.random.default_rng(0).normal(size=(10, 2))
     with pytest.raises(StudyError, match="neighbours"):
         precision_recall(x, x, k)
+
+
+@pytest.mark.parametrize("device", ["meta", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("block", [7, 40, 1000])
+def test_blocks_and_devices_change_nothing(block: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's arithmetic is tried on the CPU too: a name that is not ``cpu`` selects it, the tensors stay here."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 6)), rng.normal(size=(90, 6)) + 0.4
+    expected = precision_recall(x, y)
+    monkeypatch.setattr(module, "_BLOCK", block)
+    assert precision_recall(x, y) == expected
+    if device == "meta":
+        monkeypatch.setattr(torch.Tensor, "to", lambda self, _: self)
+    assert precision_recall(x, y, device=device) == expected

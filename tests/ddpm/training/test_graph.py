@@ -8,8 +8,7 @@ from ddpm.core import rng
 from ddpm.network import unet
 from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Training
-from ddpm.training.recipe import Recipe
+from ddpm.training.loop import Recipe, Training
 
 ARCHITECTURE = Architecture(
     patch=2,

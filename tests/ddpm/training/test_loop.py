@@ -10,8 +10,7 @@ from ddpm.diffusion import draw_t
 from ddpm.network import unet
 from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
-from ddpm.training.loop import Training, TrainingStep, hidden_convolutions
-from ddpm.training.recipe import Recipe
+from ddpm.training.loop import Recipe, Training, TrainingStep, hidden_convolutions
 
 TINY = Architecture(
     patch=4,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ddpm.errors import StudyError
 from ddpm.features import inception
-from ddpm.features.inception_network import inception as network
+from ddpm.features.inception import empty_network as network
 from stages.fetch import nsfwjs
 
 

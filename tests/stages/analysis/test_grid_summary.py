@@ -1,0 +1,17 @@
+"""The summary against the committed tables."""
+
+import pytest
+
+from ddpm import artifacts
+from stages.analysis.grid_summary import summarise
+from tests.conftest import ROOT
+
+
+def test_the_summary_of_the_committed_table_is_the_committed_one() -> None:
+    committed = artifacts.read_json(ROOT / "metrics/summary.json")
+    found = summarise(artifacts.read_csv(ROOT / "metrics/fid_of_T.csv"), committed.get("classifier", {}))
+    for part in ("best", "measured_with"):
+        assert found[part] == pytest.approx(committed[part])
+    for sampler, of_schedule in committed["fid"].items():
+        for schedule, of_T in of_schedule.items():
+            assert found["fid"][sampler][schedule] == pytest.approx(of_T)
