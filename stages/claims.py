@@ -1,4 +1,4 @@
-"""Verdicts on the report's claims: conf/claims.yaml and the study's tables -> metrics/claims.json and a table."""
+"""Test the report's claims on the study's tables and write metrics/claims.json."""
 
 import hashlib
 import sys
@@ -31,7 +31,7 @@ def _warn(line: str) -> None:
 
 
 def read_tables(params: settings.Params, rules: Rules) -> Tables:
-    """What the claims are tested on: committed metrics and the schedules' arithmetic; no samples, no models."""
+    """The data that the claims are tested on: committed tables and betas; no samples, no models."""
     rows = results([*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn)])
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
@@ -46,7 +46,7 @@ def read_tables(params: settings.Params, rules: Rules) -> Tables:
 
 
 def print_table(found: list[ClaimResult]) -> None:
-    """A row a claim on stdout."""
+    """One row per claim on stdout."""
     table = Table(title="The report's claims", show_lines=True)
     for column in ("claim", "the report says", "verdict", "what was found"):
         table.add_column(column)

@@ -1,4 +1,6 @@
-"""Train the classifier of digits, the study's second judge, and take its features of real images."""
+"""Train the digit classifier and compute its features of real images.
+
+It is the second feature extractor of the study."""
 
 import time
 
@@ -18,8 +20,8 @@ from stages.support.timing import record
 
 app = typer.Typer(add_completion=False)
 
-SEED = 0  # one judge for all cells, whatever their seed
-ENOUGH = 0.99  # below this test accuracy it is no judge
+SEED = 0  # one classifier for all cells, whatever their seed
+ENOUGH = 0.99  # minimum test accuracy of a usable extractor
 
 
 def accuracy(network: classifier.Classifier, images: torch.Tensor, labels: torch.Tensor) -> float:

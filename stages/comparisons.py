@@ -1,4 +1,4 @@
-"""The effect of single changes: conf/comparisons.yaml, all runs' tables -> metrics/comparisons.json and a table."""
+"""Estimate the effects of single changes and write metrics/comparisons.json."""
 
 import hashlib
 import sys
@@ -24,7 +24,7 @@ FILE = Path("conf/comparisons.yaml")
 
 
 def print_table(found: dict[str, dict[str, Any]]) -> None:
-    """A row a change on stdout."""
+    """One row per change on stdout."""
     table = Table(title="One change at a time")
     for column in ("change", "distance becomes", "interval", "pairs", "seeds", "verdict"):
         table.add_column(column)

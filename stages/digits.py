@@ -1,4 +1,6 @@
-"""Score every cell's samples in the features of the digit classifier: distance, precision, recall, class balance.
+"""Score every cell's samples in the features of the digit classifier.
+
+The scores are distance, precision, recall and class balance.
 
 One process for the whole grid: the classifier takes ten thousand images in a second.
 """

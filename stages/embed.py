@@ -1,4 +1,4 @@
-"""Features of one cell's generated images."""
+"""Compute the Inception features of one cell's samples."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Distances of one cell's samples to real images: FID, KID, precision and recall."""
+"""Compute FID, KID, precision and recall of one cell's samples."""
 
 import time
 

@@ -1,4 +1,6 @@
-"""Losses of one trained network on test images: L_simple, and the loss on a grid of log SNR common to all schedules."""
+"""Compute the losses of one trained network on test images.
+
+They are L_simple and the loss on a grid of log SNR that is common to all schedules."""
 
 import time
 

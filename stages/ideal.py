@@ -1,6 +1,6 @@
-"""What a schedule and its number of steps cost by themselves: FID of samples from the best possible network.
+"""Compute the FID of samples from the optimal denoiser of the training set.
 
-The exact posterior mean over all training images takes the network's place, so nothing is left but the steps.
+The exact posterior mean over all training images replaces the network, so that the error is due to the steps alone.
 """
 
 import time

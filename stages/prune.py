@@ -1,8 +1,8 @@
-"""Which cells the grid has; files of other cells leave the folders that later stages read as a whole.
+"""Remove files of cells that are not in the grid from folders that later stages read as a whole.
 
-DVC takes a folder for changed when anything lies in it, also what a run with other seeds left there. This stage runs
-whenever the grid is another than last time, and before every stage that reads a folder. What it removes is in DVC's
-cache and comes back with `dvc checkout` or `dvc repro`; models stay, since no stage reads their folder.
+DVC considers a folder changed if it contains any other file, such as the results of a run with other seeds. This stage
+runs when the grid has changed, and before every stage that reads a folder. The removed files remain in DVC's cache and
+are restored by `dvc checkout` or `dvc repro`; models are kept, since no stage reads their folder.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 
 def wanted(params: settings.Params) -> set[Path]:
-    """All files of the grid's cells in folders that a stage reads as a whole, and what else belongs there."""
+    """All files that belong in folders that a stage reads as a whole: of the grid's cells, or of no cell."""
     found = {REFERENCE, DIGITS}
     for cell in params.grid.cells():
         found |= {cell.table, cell.log, cell.audit, cell.heldout}

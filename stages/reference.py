@@ -1,4 +1,4 @@
-"""Features of real images: the reference set, a disjoint pool for the floor, and test images."""
+"""Compute the features of the reference set, the baseline images and the test images."""
 
 import time
 

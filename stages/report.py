@@ -1,4 +1,4 @@
-"""The study as one self-contained page, metrics/report.html, for any browser, offline too."""
+"""Write metrics/report.html, all results as one self-contained page."""
 
 import hashlib
 import importlib.metadata
@@ -26,7 +26,7 @@ TARGET = METRICS / "report.html"
 SHOWN = 32  # samples of a cell, as many as the report shows
 PACKAGES = ("torch", "numpy", "scipy", "dvc", "mlflow", "matplotlib")
 
-# our version of each figure of the report: where it is there, and what it shows or says
+# our version of each figure of the report, its number there, and its caption
 BESIDE = (
     ("alpha_bar", "Figure 1", "Cumulative product of the alphas according to t/T."),
     ("forward", "Figure 2", "Forward image samples and their pixel distributions for T = 100."),
@@ -34,13 +34,13 @@ BESIDE = (
     (
         "loss_against_fid",
         "not in the report",
-        "It says that the loss does not predict the quality; it had no FID to check.",
+        "The report states that the loss does not predict the quality, without an FID to check it.",
     ),
 )
 METRICS_CHECKED = (
     ("corruptions", "Distances of corrupted real digits by severity, for both feature extractors."),
     ("digits_of_T", "The second metric: distance in the features of a digit classifier."),
-    ("loss_at_log_snr", "Held-out loss at equal noise levels, so that schedules compare."),
+    ("loss_at_log_snr", "Held-out loss at equal noise levels, which makes schedules comparable."),
 )
 
 Row = dict[str, Any]
@@ -60,7 +60,7 @@ def sample_pictures(params: settings.Params, rows: list[Row]) -> dict[str, dict[
 
 
 def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
-    """Schedule -> frames of its reverse process, one picture with a row a frame."""
+    """Schedule -> frames of its reverse process, one picture with one row per frame."""
     found = {}
     for schedule in params.grid.schedule:
         chain = artifacts.read_npy(Cell(schedule, params.chains.T, params.chains.seed).chain)
@@ -69,14 +69,14 @@ def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
 
 
 def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
-    """What the numbers were made with, so that another may be compared with them or not."""
+    """What decides whether other results are comparable with these."""
     deciding = params.model_dump(mode="json", exclude={"schedule", "T", "seed", "sampler", "diff", "data"})
     deciding |= {"data.name": params.data.name}  # where its files were found changes nothing
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return {
         "extractor": rows[0]["extractor"],
         "sha256 of its weights": rows[0]["weights_sha256"],
-        "samples a cell, reference images": f"{rows[0]['samples']:,}, {rows[0]['reference_images']:,}",
+        "samples per cell, reference images": f"{rows[0]['samples']:,}, {rows[0]['reference_images']:,}",
         "sha256 of the parameters": hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest(),
         "sha256 of conf/claims.yaml": claims["claims_yaml_sha256"],
         "packages": versions,
@@ -85,7 +85,7 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
 
 
 def in_script(value: Any) -> str:
-    """JSON that may stand in a script element: no "<" can end it from inside a string."""
+    """JSON for a script element; "<" is escaped, since it could end the element from inside a string."""
     return json.dumps(value).replace("<", "\\u003c")
 
 
@@ -112,7 +112,7 @@ def main() -> None:
         chains=params.chains,
         rows=every,
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
-        judges=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
+        extractors=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
         validation=validation,
         audits=artifacts.read_csv(METRICS / "schedules.csv"),
         identity=identity(params, rows, claims),

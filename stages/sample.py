@@ -1,4 +1,4 @@
-"""Generate images from one trained cell with one sampler."""
+"""Generate images with one trained network and one sampler."""
 
 import time
 

@@ -1,6 +1,6 @@
-"""Tabulate one schedule for one T, and audit it.
+"""Precompute the betas of one schedule for one T and audit them.
 
-Training depends on this table, not on the code that makes it: a new schedule, or an equal table, changes no cell.
+Training depends on this table, not on the code that computes it: adding a schedule affects no existing cell.
 """
 
 import math
@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     params = settings.load()
     made = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
-    cell = Cell(schedule, timesteps, 0)  # all seeds have one table
+    cell = Cell(schedule, timesteps, 0)  # the table is the same for all seeds
     artifacts.write_npy(cell.table, made.beta[1:].numpy())
     # JSON has no infinity: a zero terminal SNR is null
     found = {key: value if math.isfinite(value) else None for key, value in asdict(audit(made)).items()}

@@ -1,4 +1,4 @@
-"""Train the network of one cell: eps-prediction, L_simple, EMA weights."""
+"""Train the network of one cell with L_simple and save its EMA weights."""
 
 import json
 import time
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False)
 
 
 def _finite(training: Training, cell: Cell, steps: list[TrainingStep]) -> list[dict[str, float]]:
-    """The records of some steps; StudyError when a loss is no number."""
+    """The records of some steps; StudyError when a loss is not finite."""
     if not steps:
         return []
     losses = torch.stack([step.loss for step in steps]).tolist()  # one transfer: reading a loss makes a GPU wait
@@ -42,7 +42,7 @@ def _finite(training: Training, cell: Cell, steps: list[TrainingStep]) -> list[d
 
 
 def _run(training: Training, cell: Cell, resume: Resume) -> list[dict[str, float]]:
-    """Train to the end, from the saved state if there is one; the log, a record a step.
+    """Train to the end, from the last checkpoint if there is one; returns the log, one record per step.
 
     The state is saved at the end of every epoch too, and only when all losses before it are finite.
     """

@@ -1,4 +1,4 @@
-"""Validate both feature extractors: distances of real digits under eight corruptions of rising severity."""
+"""Validate both feature extractors on real digits with eight corruptions of increasing severity."""
 
 import time
 from typing import Any
@@ -46,7 +46,7 @@ def main() -> None:
     for name, corrupt in CORRUPTIONS.items():
         rows.append({"corruption": name, "severity": 0.0} | clean)
         for severity in wanted.levels:
-            generator = rng.stream(0, "disturbance", name)  # its first name, so that the sets stay the same
+            generator = rng.stream(0, "disturbance", name)  # an earlier name, kept for the same sets
             images = corrupt(train[pool], labels[pool], wanted.images, severity, generator)
             rows.append(
                 {"corruption": name, "severity": severity} | distances(images, f"features of {name} at {severity}")

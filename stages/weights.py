@@ -1,6 +1,6 @@
-"""Fetch the Inception weights of the extractor that params.yaml names, pinned by sha256; there is never a substitute.
+"""Fetch the Inception weights of the chosen extractor, pinned by sha256.
 
-A directory of your own (data.directory in conf/config.yaml) may hold the original file, else it is fetched:
+Weights are never substituted. The original file is read from data.directory (set in conf/config.yaml), or downloaded:
 nsfwjs-4.4.0.tgz, pt_inception-2015-12-05-6726825d.pth or inception_v3_google-0cc3c7bd.pth.
 """
 
@@ -41,7 +41,7 @@ CHECKPOINTS = {
             1 << 27,
         ),
     ),
-    # only the first 8 digits are published, in the name itself, and checked by torch.hub in the same way
+    # only the first 8 digits are published, in the file's name; torch.hub checks them in the same way
     "torchvision": (
         "https://download.pytorch.org/models/",
         Pin("inception_v3_google-0cc3c7bd.pth", "0cc3c7bd", 1 << 27),

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,14 +71,51 @@ def test_seeds_on_several_machines(study: Study) -> None:
     assert len((study.root / "metrics" / "runs" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
 
 
+CREATE = """
+import torch
+from ddpm.core.rng import stream
+from ddpm.network.kinds import create
+from stages.support import settings
+
+network = create(settings.load().network.model_dump(), stream(0, "test"))
+x_t = torch.zeros(3, 1, 28, 28)
+for t in (torch.tensor([1, 25, 50]), torch.tensor([50])):
+    eps = network(x_t, t)
+    assert eps.shape == x_t.shape and eps.requires_grad
+print(type(network).__name__, *network.state_dict()["body.0.weight"].shape)
+"""
+
+
+def test_a_network_of_your_own(study: Study) -> None:
+    own, course = blocks("Bring your own network", "bash")
+    kinds = study.root / "ddpm" / "network" / "kinds.py"
+    kinds.write_text(kinds.read_text() + "\n\n" + blocks("Bring your own network", "python")[0])
+    (study.root / "conf" / "network" / "tiny.yaml").write_text(blocks("Bring your own network", "yaml")[0])
+    assert "sample" in follow(study, own)
+    assert {line for line in study.ran() if line.startswith("train")} == {"train linear 50 0"}
+    command = [sys.executable, "-c", CREATE]
+    built = subprocess.run(command, cwd=study.root, capture_output=True, text=True)
+    assert built.stdout.split() == ["Tiny", "16", "2", "3", "3"], built.stderr
+
+    install, run = course.splitlines()
+    extra = re.fullmatch(r"pip install -e '\.\[(\w+)\]'", install)
+    assert extra
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert any(package.startswith("diffusers") for package in project["optional-dependencies"][extra[1]])
+    assert "sample" in follow(study, run)
+    assert {line for line in study.ran() if line.startswith("train")} == {"train linear 50 0"}
+    group = yaml.safe_load((study.root / "params.yaml").read_text())["network"]
+    assert group == yaml.safe_load((ROOT / "conf" / "network" / "course.yaml").read_text())
+
+
 def test_what_one_change_does(study: Study) -> None:
-    run, keep, back, judge = blocks("See what one change does", "bash")[0].splitlines()
+    run, keep, back, compare = blocks("Measure the effect of one change", "bash")[0].splitlines()
     follow(study, run)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"50"}
     study.call(sys.executable, *keep.split()[1:])
     assert follow(study, back) == []
     assert (study.root / "metrics" / "runs" / "attention" / "fid_of_T.csv").exists()
-    assert follow(study, judge) == ["prune", "aggregate", "claims", "comparisons", "report"]
+    assert follow(study, compare) == ["prune", "aggregate", "claims", "comparisons", "report"]
 
 
 def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:
@@ -88,7 +126,7 @@ def test_the_models_trained_here(study: Study, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     study.call("git", "clone", "-q", ".", str(other))
     study.root = other
-    ran = follow_section(study, "Begin with the models trained here")
+    ran = follow_section(study, "Use the trained models of the repository")
     assert "train" not in ran
     assert {line.split()[4] for line in study.ran() if line.startswith("sample")} == {"ddim"}
 

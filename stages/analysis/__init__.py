@@ -1,1 +1,1 @@
-"""The study's own logic: tables, statistics, claims and comparisons."""
+"""The analysis of the results: tables, statistics, claims and comparisons."""

@@ -1,4 +1,4 @@
-"""The report's claims about losses and images: each becomes one number a seed; ratios are compared as logarithms."""
+"""Tests of the report's claims about losses and images: one number per seed; ratios are compared as logarithms."""
 
 import math
 from itertools import combinations
@@ -70,7 +70,7 @@ def loss_not_quality(tables: Tables, tau: float) -> Finding:
     details["partial, schedules held fixed"] = float(np.mean(list(details.values())))
     details["loss on the common log-SNR grid"] = float(np.mean(_tau(tables, "loss_common", tables.schedules)))
     plain = (
-        f"over all cells the loss ranks the quality with tau = {np.mean(own):.2f}, within a schedule with "
+        f"Kendall's tau of loss and quality over all cells is {np.mean(own):.2f}, within a schedule "
         f"{details['partial, schedules held fixed']:.2f}"
     )
     found = statistics.below(own, tau, tables.confidence)
@@ -87,7 +87,7 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
         ),
     }
     plain = (
-        f"cosine's distance is {_ratio(float(own.mean()))} sigmoid's, with a clip "
+        f"cosine's distance is {_ratio(float(own.mean()))} sigmoid's, with clipping "
         f"{_ratio(details['log ratio of distance, clipped'])}, its loss {_ratio(details['log ratio of loss'])}"
     )
     found = statistics.above(own, log_ratio, tables.confidence)
@@ -101,7 +101,7 @@ def _slope_per_doubling(log_ratios: pd.DataFrame) -> np.ndarray:
 
 
 def cosine_why(tables: Tables, per_doubling: float) -> Finding:
-    """Does cosine's disadvantage shrink with T, as the slope theory needs? And what of it does the clip remove?"""
+    """Whether cosine's disadvantage shrinks with T, as the report's explanation requires, and what clipping removes."""
     tables.need_two_T()
     ancestral, clipped = (
         tables.logs(tables.quality, "cosine", sampler) - tables.logs(tables.quality, "sigmoid", sampler)
@@ -117,8 +117,8 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     if math.isfinite(low):
         details |= {"that gain, low": low, "that gain, high": high}
     plain = (
-        f"with each doubling of T the ratio of cosine's distance to sigmoid's becomes {_ratio(float(own.mean()))} what "
-        f"it was; the clip makes it {_ratio(-float(gained.mean()))}"
+        f"each doubling of T changes the ratio of cosine's distance to sigmoid's by {_ratio(float(own.mean()))}; "
+        f"clipping changes it by {_ratio(-float(gained.mean()))}"
     )
     found = statistics.below(own, per_doubling, tables.confidence)
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
@@ -155,6 +155,6 @@ def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
     octaves = {name: _sufficient_octaves(tables, name, not_inferior) for name in ("linear", "sigmoid", "cosine")}
     saved = octaves["cosine"] - (octaves["linear"] + octaves["sigmoid"]) / 2
     details = {name: float(2 ** values.mean()) for name, values in octaves.items()}
-    plain = "T that suffices: " + ", ".join(f"{name} {T:.0f}" for name, T in details.items())
+    plain = "smallest sufficient T: " + ", ".join(f"{name} {T:.0f}" for name, T in details.items())
     found = statistics.above(saved, 0.0, tables.confidence)
     return Finding(found, "doublings of T that linear and sigmoid save", plain, details)

@@ -13,10 +13,10 @@ _RESCALED = ("linear", "sigmoid")  # by 1000 / T; they end at beta_max
 
 
 def gaussian_end(tables: Tables, limit: float) -> Finding:
-    """The amplitude of the image that is left at t = T, for the schedules that end at beta_max."""
+    """sqrt(alpha_bar_T) of the schedules that end at beta_max."""
     left = {f"{name}, T = {T}": math.sqrt(bar[-1]) for name in _RESCALED for T, bar in tables.bars(name).items()}
     worst = max(left.values())
-    plain = f"x_T keeps up to {worst:.1%} of the image's amplitude, {limit:.1%} would be almost Gaussian"
+    plain = f"sqrt(alpha_bar_T) is up to {worst:.3f}; threshold: {limit:.3f}"
     return Finding(statistics.exact(worst, holds=worst <= limit), "largest sqrt(alpha_bar_T)", plain, left)
 
 
@@ -30,10 +30,10 @@ def sup_distance(a: Array, b: Array) -> float:
 def same_shape(tables: Tables, limit: float) -> Finding:
     """The largest gap between alpha_bar curves of one schedule at two T."""
     if any(len(tables.bars(name)) < 2 for name in _RESCALED):
-        raise StudyError("the grid has one T alone")
+        raise StudyError("the grid has only one T")
     gaps = {name: max(sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2)) for name in _RESCALED}
     worst = max(gaps.values())
-    plain = f"between any two T the curves of alpha_bar over t/T differ by {worst:.4f} at most"
+    plain = f"the curves of alpha_bar over t/T at any two T differ by at most {worst:.4f}"
     evidence = statistics.exact(worst, holds=worst <= limit)
     return Finding(evidence, "largest gap of alpha_bar", plain, gaps)
 
@@ -48,7 +48,7 @@ def linear_abar(tables: Tables, limit: float) -> Finding:
     names = ("cosine", *_RESCALED)
     r_squared = {name: min(map(straightness, tables.bars(name).values())) for name in names}
     found, others = r_squared["cosine"], max(r_squared[name] for name in _RESCALED)
-    plain = f"a line explains {found:.1%} of cosine's alpha_bar, and {others:.1%} of the straighter of the other two"
+    plain = f"R^2 of a straight line is {found:.3f} for cosine and at most {others:.3f} for the other two"
     evidence = statistics.exact(found, holds=found >= max(limit, others))
     return Finding(evidence, "R^2 of a line, cosine", plain, r_squared)
 
@@ -59,5 +59,5 @@ def n32_enough(tables: Tables, limit: float) -> Finding:
     if not len(tables.tau_at_32):
         raise StudyError(f"the grid has no {tables.sampler}")
     found = statistics.from_draws(tables.tau_at_32, limit, tables.confidence)
-    plain = f"the ranking by 32 samples agrees with that by all samples to tau = {found.estimate:.2f}"
+    plain = f"Kendall's tau between the rankings by 32 and by all samples is {found.estimate:.2f}"
     return Finding(found, "Kendall's tau of the ranking at n = 32", plain, {})

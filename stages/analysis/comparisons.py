@@ -48,7 +48,7 @@ def _selected(rows: Sequence[Row], side: Selector, usual: Selector, quality: str
 
 
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, changed: Selector) -> pd.DataFrame:
-    """Each cell before the change beside the same cell after it, named by its axes before it.
+    """Pairs of a cell before the change and the same cell after it, named by its axes before it.
 
     A pair is of one run where one has both, since machines may differ.
     """
@@ -105,7 +105,7 @@ def verdict(effect: Effect, adjusted_p: float, confidence: float) -> Literal["be
 
 
 def _as_json(change: Change, effect: Effect | None, adjusted_p: float | None, confidence: float) -> dict[str, Any]:
-    """One change of comparisons.json; an interval without end is null, and so is all that has no cells yet."""
+    """One change of comparisons.json; infinite bounds are null, and so are all values of a change without cells."""
     found: dict[str, Any] = {"before": change.before, "after": change.after, "adjusted_p": adjusted_p}
     if effect is None:
         nothing = {"pairs": 0, "seeds": 0, "ratio": None, "low": None, "high": None}

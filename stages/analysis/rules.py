@@ -1,4 +1,4 @@
-"""The rules that a person fixed before the run: conf/claims.yaml and conf/comparisons.yaml, validated."""
+"""The rules fixed before the run: conf/claims.yaml and conf/comparisons.yaml, validated."""
 
 from typing import Annotated, Any
 
@@ -42,7 +42,7 @@ class Change(Strict):
 
 
 class Changes(Strict):
-    """Which changes are compared, by which metric, and the confidence of intervals and verdicts."""
+    """The changes to compare, the metric, and the confidence of intervals and verdicts."""
 
     confidence: Confidence
     quality: str

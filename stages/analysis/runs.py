@@ -17,7 +17,7 @@ _FREE |= {"chains", "diff", "ideal", "ranking", "validation"}
 
 
 def differences(ours: settings.Params, theirs: settings.Params) -> list[str]:
-    """What two studies do differently, besides their cells: groups of parameters, and schedules of our grid."""
+    """How two studies differ, besides their cells: groups of parameters, and schedules of our grid."""
     a, b = (params.model_dump(exclude=_FREE) for params in (ours, theirs))
     found = [name for name in a if a[name] != b[name]]
     found += ["data.name"] if ours.data.name != theirs.data.name else []
@@ -52,7 +52,7 @@ def parameters(params: settings.Params) -> dict[str, Any]:
 def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of this study (``own``) and of all kept runs, each with its ``run`` and the parameters of that run.
 
-    A cell whose schedule has other numbers than ours under the same name is left out: it is not what it is called.
+    A cell is excluded if its schedule has the same name but other parameters than in this study.
     """
     runs = [("", ours, own), *((run.folder.name, run.params, run.rows) for run in kept_runs())]
     return [
@@ -66,7 +66,7 @@ def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str
 def other_seeds(ours: settings.Params, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
     """Rows of the kept runs that are ours but for the seed: the cells of our grid, of seeds that it lacks.
 
-    ``say`` is called with which runs are left out, and why.
+    ``say`` is called with the runs that are excluded, and why.
     """
     grid, rows = ours.grid, []
     seen = set(grid.seed)

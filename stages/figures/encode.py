@@ -37,7 +37,7 @@ def png_of(figure: Figure) -> bytes:
 
 
 def gif(frames: "list[Image.Image]") -> bytes:
-    """An animation that plays once over and rests on its last frame, again and again."""
+    """A looping animation that pauses on its last frame."""
     buffer = io.BytesIO()
     times = [80] * (len(frames) - 1) + [2000]  # milliseconds
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)

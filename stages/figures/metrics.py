@@ -62,7 +62,7 @@ def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> 
 
 
 def ratios(changes: Mapping[str, Row]) -> Figure:
-    """What each change makes of the distance, with its interval where there are seeds: a forest plot.
+    """Forest plot of the ratio of the distance after each change to that before it, with intervals if there are seeds.
 
     Args:
         changes: name -> ``ratio`` (above 1: worse), ``low`` and ``high``, None with one seed.

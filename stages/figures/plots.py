@@ -156,13 +156,13 @@ def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: 
 
 
 def distance_of_T(rows: Sequence[Row], column: str, floor: str, caption: str) -> Figure:
-    """FID = f(T), the figure that the report asks for: by schedule and sampler, with the floor.
+    """FID = f(T), the figure that the report asks for: by schedule and sampler, with the baseline.
 
     Args:
         rows: ``schedule``, ``T``, ``seed``, ``sampler``, and the two columns; seeds are averaged, with a bar from the
             smallest to the largest.
         column: the distance, ``fid`` or another.
-        floor: the distance of real images in the samples' place.
+        floor: the column of the baseline, the distance of held-out real images.
         caption: extractor, weights, n.
     """
     figure = Figure(figsize=(7, 4.8), layout="constrained")
@@ -179,7 +179,7 @@ def distance_of_T(rows: Sequence[Row], column: str, floor: str, caption: str) ->
         label = f"{schedule}, {sampler}"
         axes.errorbar(all_T, means, yerr=bars, color=shades[schedule], capsize=3, label=label, **style)
     level = float(np.mean([row[floor] for row in rows]))
-    axes.axhline(level, color="0.4", linewidth=1, label=f"floor: real images ({level:.2f})")
+    axes.axhline(level, color="0.4", linewidth=1, label=f"baseline: real images ({level:.2f})")
     name = "FID" if column == "fid" else column.replace("_", " ")
     axes.set(ylabel=f"{name}, lower is better", title=f"{name} = f(T)")
     plain_log_axis(axes)

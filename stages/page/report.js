@@ -15,7 +15,7 @@ function showCell() {
 for (const id of ["schedule", "sampler", "T"]) $(id).addEventListener("input", showCell);
 showCell();
 
-// The reverse process: all schedules in step. A chain is one picture with a row of images a moment.
+// The reverse process: all schedules in step. A chain is one picture with one row of images per step shown.
 const chains = [...document.querySelectorAll("canvas.chain")].map((canvas) => {
   const chain = data.chains[canvas.dataset.schedule];
   const picture = new Image();

@@ -1,1 +1,1 @@
-"""What can change no output of a stage."""
+"""Code that cannot change an output of a stage."""

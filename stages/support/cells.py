@@ -1,4 +1,4 @@
-"""A cell of the grid, its name, and where its files live. Paths are relative to the repository root, as DVC runs us."""
+"""A cell of the grid, its name, and the paths of its files relative to the repository root, where stages run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +40,12 @@ class Cell:
 
     @property
     def log(self) -> Path:
-        """Training loss, a line a step."""
+        """Training loss, one line per step."""
         return Path(f"data/logs/{self}.jsonl")
 
     @property
     def chain(self) -> Path:
-        """Moments of its reverse process."""
+        """Steps of its reverse process."""
         return Path(f"data/chains/{self}.npy")
 
     @property
@@ -55,12 +55,12 @@ class Cell:
 
     @property
     def audit(self) -> Path:
-        """What its schedule's table says by itself."""
+        """Audit of its schedule."""
         return RESULTS / "schedules" / f"{self.schedule}-{self.T}.json"
 
     @property
     def ideal(self) -> Path:
-        """FID with the ideal denoiser in the network's place."""
+        """FID with the optimal denoiser instead of the network."""
         return RESULTS / "ideal" / f"{self.schedule}-{self.T}.json"
 
     def samples(self, sampler: str) -> Path:

@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, and progress that is a bar on a terminal and plain lines elsewhere."""
+"""Shared by all commands: one-line errors, and progress as a bar on a terminal or as plain lines elsewhere."""
 
 import signal
 import sys
@@ -15,27 +15,29 @@ from rich.text import Text
 from ddpm.errors import StudyError
 
 # The axes of the grid, as every command takes them.
-ScheduleOption = Annotated[str, typer.Option("--schedule", help="Name of the schedule, a group of params.yaml's.")]
+ScheduleOption = Annotated[
+    str, typer.Option("--schedule", help="Name of the schedule, under schedules in params.yaml.")
+]
 TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Names initial weights, data order and all noise.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights, the data order and all noise.")]
 SamplerOption = Annotated[
     str, typer.Option("--sampler", help="ancestral, clipped or ddim; ancestral-50 takes 50 of the T steps.")
 ]
 
-_PLAIN_SECONDS = 20.0  # how often a log file hears of progress
+_PLAIN_SECONDS = 20.0  # between two lines of progress in a log file
 
 
 def _interrupted(number: int, _: object) -> NoReturn:
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # one is enough, however often Ctrl-C is pressed
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # further signals are ignored
         signal.signal(ignored, signal.SIG_IGN)
-    print("interrupted: the same command goes on from the last saved state", file=sys.stderr)
+    print("interrupted; rerun the same command to resume", file=sys.stderr)
     raise SystemExit(128 + number)
 
 
 def command_line(app: typer.Typer) -> None:
-    """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs and show.
+    """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs, not caught.
 
-    Ctrl-C and SIGTERM end it with one line as well, and nothing half-written is left behind.
+    Ctrl-C and SIGTERM also end it with one line, and leave no partly written file.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
@@ -47,7 +49,7 @@ def command_line(app: typer.Typer) -> None:
 
 
 class Advance(Protocol):
-    """Tell the progress that so many more are done."""
+    """Advance the progress by a number of units."""
 
     def __call__(self, done: int) -> None: ...
 
@@ -65,11 +67,11 @@ def clock(seconds: float) -> str:
 
 @contextmanager
 def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
-    """Show how far a long loop is, on stderr.
+    """Show the progress of a long loop on stderr.
 
     Args:
         label: what is being done, for example ``train cosine-200-0``.
-        total: how many units there are.
+        total: total number of units.
         unit: what is counted, in the plural.
     """
     console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""What the parts of params.yaml have in common."""
+"""Types of fields that several groups of params.yaml use."""
 
 from typing import Annotated
 

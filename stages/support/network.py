@@ -1,4 +1,4 @@
-"""params.yaml's group ``network``: strict for our own U-Net, free for a guest."""
+"""params.yaml's group ``network``: strict for the default U-Net; other kinds validate their own parameters."""
 
 from typing import Annotated, Any, Literal
 

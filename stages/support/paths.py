@@ -1,4 +1,4 @@
-"""Where things live that are no output of the pipeline."""
+"""Paths of files that are not outputs of the pipeline."""
 
 import os
 from pathlib import Path

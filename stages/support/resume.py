@@ -1,7 +1,7 @@
-"""Where a long stage left off, so that a kill at any moment costs less than a minute and changes no byte.
+"""Checkpoints of long stages: a kill loses less than a minute of work and does not change the results.
 
-A state lives in the git-ignored .work/resume/, outside DVC, which removes a stage's outputs before it runs. Its name is
-the hash of everything that decides the stage's output: a state is found again only by the very same work.
+Checkpoints are in the git-ignored .work/resume/, outside DVC, which removes a stage's outputs before it runs. The name
+is the hash of everything that determines the stage's output, so that only the same work finds its checkpoint.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ EVERY_SECONDS = float(os.environ.get("RESUME_SECONDS", "20"))
 
 
 def _code() -> Iterable[bytes]:
-    """The sources that this process runs."""
+    """The source code that this process runs."""
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and Path(file).is_file() and (name == "__main__" or name.split(".")[0] in ("ddpm", "stages")):
@@ -33,7 +33,7 @@ def _code() -> Iterable[bytes]:
 
 
 def _digest(arrays: artifacts.Arrays) -> str:
-    """Of the content: safetensors has no check sum, and nobody else looks at this file."""
+    """Checksum of the content, since safetensors has none."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(name.encode() + arrays[name].tobytes())
@@ -41,7 +41,7 @@ def _digest(arrays: artifacts.Arrays) -> str:
 
 
 class Resume:
-    """The saved state of one piece of work.
+    """The checkpoint of one piece of work.
 
     Args:
         label: names the work for a reader, for example ``train-cosine-200-0``.
@@ -52,35 +52,35 @@ class Resume:
     def __init__(self, label: str, params: Mapping[str, Any], inputs: Iterable[Path]) -> None:
         digest = hashlib.sha256(json.dumps([label, params], sort_keys=True, default=str).encode())
         machine = (torch.__version__, torch.get_num_threads(), torch.cuda.is_available())
-        digest.update(repr(machine).encode())  # other threads or another device round otherwise
+        digest.update(repr(machine).encode())  # rounding depends on threads and device
         for data in (*map(artifacts.read_bytes, inputs), *_code()):
             digest.update(hashlib.sha256(data).digest())
         self.path = root() / ".work" / "resume" / f"{label}-{digest.hexdigest()[:32]}" / "state.safetensors"
         self.saved = time.monotonic()
 
     def load(self) -> tuple[artifacts.Arrays, dict[str, str]]:
-        """What ``save`` wrote, or nothing: also when the state is damaged, which costs time and no result."""
+        """What ``save`` wrote, or nothing; a damaged checkpoint is ignored with a warning and the work starts again."""
         if not self.path.exists():
             return {}, {}
         try:
             arrays, metadata = artifacts.read_tensors(self.path)
             if metadata.pop("sha256", "") != _digest(arrays):
-                raise StudyError("its content is not what was saved")
+                raise StudyError("checksum mismatch")
         except StudyError as error:
-            print(f"warning: starting over, the saved state is damaged: {error.what}", file=sys.stderr)
+            print(f"warning: the checkpoint is damaged, starting again: {error.what}", file=sys.stderr)
             return {}, {}
-        print(f"going on from {self.path.parent}", file=sys.stderr)
+        print(f"resuming from {self.path.parent}", file=sys.stderr)
         return arrays, metadata
 
     def due(self) -> bool:
-        """Whether the last save is long enough ago."""
+        """Whether it is time for the next checkpoint."""
         return time.monotonic() - self.saved >= EVERY_SECONDS
 
     def save(self, arrays: artifacts.Arrays, metadata: Mapping[str, str] | None = None) -> None:
-        """Replace the saved state, atomically."""
+        """Replace the checkpoint atomically."""
         artifacts.write_tensors(self.path, arrays, {**(metadata or {}), "sha256": _digest(arrays)})
         self.saved = time.monotonic()
 
     def done(self) -> None:
-        """Forget the state: the result is on disk."""
+        """Delete the checkpoint; the result has been written."""
         shutil.rmtree(self.path.parent, ignore_errors=True)

@@ -31,7 +31,7 @@ class Grid(Strict):
 
 
 class Compute(Strict):
-    """Device, precision and number of CPU threads of the network's computations: the last digits depend on them."""
+    """Device, precision and number of CPU threads of the network's computations, on which rounding depends."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]

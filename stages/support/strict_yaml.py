@@ -9,12 +9,12 @@ from ddpm.errors import StudyError
 
 
 class Strict(BaseModel):
-    """Unknown keys, NaN and infinity are errors; what was read never changes."""
+    """Unknown keys, NaN and infinity are errors; models are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-TAGS = ("own", "guest")  # of network's two forms, which pydantic names in the place of an error
+TAGS = ("own", "guest")  # of network's two forms, which pydantic includes in the location of an error
 Model = TypeVar("Model", bound=BaseModel)
 
 

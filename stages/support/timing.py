@@ -1,4 +1,4 @@
-"""How long things took: a side file that neither DVC nor Git tracks, since outputs must not depend on the clock."""
+"""Timings of stages in a file that neither DVC nor Git tracks, since outputs must not depend on the clock."""
 
 import json
 import resource
@@ -10,7 +10,7 @@ TIMES = Path(".work/times.jsonl")
 
 
 def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
-    """Append one line; under DVC_ROOT, because `dvc exp run --temp` runs in a folder that is thrown away.
+    """Append one line; under DVC_ROOT, because `dvc exp run --temp` runs in a temporary folder.
 
     With the largest memory of this process so far, MiB (Linux counts in KiB; elsewhere the unit may differ).
     """

@@ -1,4 +1,4 @@
-"""What a schedule promises before any training, with plain words on what is wrong.
+"""Audit a schedule before any training and list its issues.
 
 Example: `python -m stages.tools.audit --schedule cosine --T 50`.
 """
@@ -21,24 +21,22 @@ FEW_USEFUL = 0.33
 
 
 def remarks(found: Audit, T: int) -> list[str]:
-    """What is wrong with a schedule, a sentence each; empty when nothing is."""
+    """The issues of a schedule, one sentence each."""
     said = []
     if found.sqrt_alpha_bar_T > 2 * HO_AMPLITUDE:
         said.append(
-            f"It does not end in noise: x_T keeps {found.sqrt_alpha_bar_T:.1%} of the image's amplitude, sampling "
-            f"begins with none of it (Ho et al. 2020 keep {HO_AMPLITUDE:.2%})."
+            f"It does not end in pure noise: sqrt(alpha_bar_T) is {found.sqrt_alpha_bar_T:.3f}, while sampling starts "
+            f"from pure noise (Ho et al. 2020: {HO_AMPLITUDE})."
         )
     if found.last_step_gain > LARGE_GAIN:
         said.append(
-            f"The first reverse step multiplies x_T, and the network's error, by {found.last_step_gain:.0f}: sample "
-            "with a clip, or lower the largest beta."
+            f"The first reverse step multiplies x_T, and the network's error, by {found.last_step_gain:.0f}: use a "
+            "sampler that clips, or lower the largest beta."
         )
     if found.steps_below_1e_5:
-        said.append(f"{found.steps_below_1e_5} of {T} steps change nothing that can be seen (beta below 1e-5).")
+        said.append(f"{found.steps_below_1e_5} of {T} steps have no visible effect (beta below 1e-5).")
     if found.useful_share < FEW_USEFUL:
-        said.append(
-            f"Only {found.useful_share:.0%} of the steps lie where there is something to learn (log SNR -2 .. 2)."
-        )
+        said.append(f"Only {found.useful_share:.0%} of the steps are at informative noise levels (log SNR -2 .. 2).")
     return said
 
 
@@ -49,15 +47,15 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     table = Table(title=f"{schedule}, T = {timesteps}")
     table.add_column("quantity")
     table.add_column("value", justify="right")
-    table.add_row("sqrt(alpha_bar_T), amplitude left at t = T", f"{found.sqrt_alpha_bar_T:.3g}")
+    table.add_row("sqrt(alpha_bar_T)", f"{found.sqrt_alpha_bar_T:.3g}")
     table.add_row("log SNR at t = T", f"{found.log_snr_T:.2f}")
-    table.add_row("KL of x_T to pure noise, nats an image", f"{found.prior_kl_nats:.3g}")
+    table.add_row("KL of x_T to N(0, I), nats per image", f"{found.prior_kl_nats:.3g}")
     table.add_row("gain of the first reverse step", f"{found.last_step_gain:.3g}")
     table.add_row("beta_1 .. beta_T", f"{found.beta_1:.2g} .. {found.beta_T:.4g}")
     table.add_row("steps with beta below 1e-5", str(found.steps_below_1e_5))
     table.add_row("share of steps with abs(log SNR) < 2", f"{found.useful_share:.0%}")
     Console(width=None if sys.stdout.isatty() else 110).print(table)
-    for sentence in remarks(found, timesteps) or ["Nothing is wrong with it."]:
+    for sentence in remarks(found, timesteps) or ["No issues found."]:
         print(sentence)
 
 

@@ -1,6 +1,6 @@
-"""Train one small model in a minute and look inside: a strip and an animation of digits coming out of noise, in demo/.
+"""Train one small model in a minute and show its reverse process in demo/.
 
-Example: `make demo`, or `python -m stages.tools.demo --schedule cosine --T 100 --epochs 2`. It is no part of the study.
+It is not part of the study. Example: `make demo`, or `python -m stages.tools.demo --schedule cosine --T 100`.
 """
 
 import os
@@ -35,7 +35,7 @@ IMAGES = 32
 
 
 def on_the_way(frames: np.ndarray, title: str) -> Figure:
-    """A row a digit, a column a moment; uint8 ``[moments, images, 28, 28]``."""
+    """Steps of the reverse process, uint8 ``[steps, images, 28, 28]``: one row per digit, one column per step."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
     moments, images = frames.shape[:2]
@@ -49,8 +49,8 @@ def on_the_way(frames: np.ndarray, title: str) -> Figure:
 def main(
     schedule: ScheduleOption = "linear",
     timesteps: TimestepsOption = 100,
-    epochs: Annotated[int, typer.Option(min=1, help="Over the images.")] = 1,
-    images: Annotated[int, typer.Option(min=1, max=60_000, help="Training images.")] = 60_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of passes over the images.")] = 1,
+    images: Annotated[int, typer.Option(min=1, max=60_000, help="Number of training images.")] = 60_000,
 ) -> None:
     params = settings.load()
     device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
@@ -78,7 +78,7 @@ def main(
     artifacts.write_bytes(FOLDER / "strip.png", png_of(canvas))
     tiles = [Image.fromarray(plots.tile(frame, 8)) for frame in frames[:: max(1, len(frames) // 50)]]
     artifacts.write_bytes(FOLDER / "denoising.gif", gif([*tiles, Image.fromarray(plots.tile(frames[-1], 8))]))
-    print(f"look at {FOLDER / 'strip.png'} and {FOLDER / 'denoising.gif'}")
+    print(f"wrote {FOLDER / 'strip.png'} and {FOLDER / 'denoising.gif'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What changed between a revision and this working tree, cell by cell, as Markdown for a pull request.
+"""Compare the FIDs and verdicts of a revision with this working tree, as Markdown.
 
-Exit code 1 when the FID of any cell changed by more than diff.log_ratio of params.yaml (as a logarithm of the ratio),
-or a cell or a verdict exists on one side alone. Example: `python -m stages.tools.diff main`.
+Exit code 1 if the FID of any cell changed by more than diff.log_ratio of params.yaml (the logarithm of the ratio),
+or if a cell or a verdict exists on one side only. Example: `python -m stages.tools.diff main`.
 """
 
 import json
@@ -28,7 +28,7 @@ CLAIMS = METRICS / "claims.json"
 
 
 def at_revision(revision: str, path: Path) -> bytes | None:
-    """A file as it was; None when it was not there; StudyError for an unknown revision."""
+    """A file at a revision; None if it did not exist; StudyError for an unknown revision."""
     known = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], capture_output=True)
     if known.returncode:
         raise StudyError(f"unknown revision {revision!r}", where="git", hint="name a branch, a tag or a commit")
@@ -87,9 +87,7 @@ def _now(path: Path) -> bytes | None:
 
 @app.command(help=__doc__)
 def main(
-    revision: Annotated[
-        str, typer.Argument(help="A branch, tag or commit to compare with, for example main.")
-    ] = "HEAD",
+    revision: Annotated[str, typer.Argument(help="Branch, tag or commit to compare with, for example main.")] = "HEAD",
 ) -> None:
     limit = settings.load().diff.log_ratio
     before, after = fids(at_revision(revision, TABLE)), fids(_now(TABLE))

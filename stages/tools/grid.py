@@ -1,7 +1,7 @@
-"""Run what is left of the study, several cells at a time, and show how far the whole is. `make study` does so.
+"""Run all stages that are out of date, several cells at a time, and show the progress.
 
-Cells do not depend on each other, and on a CPU two cells on one core each are a quarter faster than one cell on two.
-Every cell is one `dvc repro --single-item` with its stages; what it prints goes to .work/grid/, a file a cell.
+Used by `make study`. Cells are independent, and two cells on one CPU core each are a quarter faster than one cell on
+two cores. Each cell is one `dvc repro --single-item` with its stages, whose output is written to .work/grid/.
 """
 
 import os
@@ -27,7 +27,7 @@ from stages.tools.jobs import Job, plan
 
 app = typer.Typer(add_completion=False)
 
-FIRST = ("mnist", "weights")  # with the schedules fast, and everything else reads what they write
+FIRST = ("mnist", "weights")  # fast, and all other stages depend on them
 LOGS = root() / ".work" / "grid"
 
 
@@ -43,7 +43,7 @@ class Board:
         self.changed = threading.Condition()
 
     def take(self) -> Job | None:
-        """The next job whose needs are met; waits for one; None when there is nothing more to do."""
+        """The next job whose dependencies are done; waits for one; None when no job is left."""
         with self.changed:
             while self.waiting:
                 finished = {job.name for job in self.done}
@@ -61,13 +61,13 @@ class Board:
             return None
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further jobs."""
         with self.changed:
             self.waiting.clear()
             self.changed.notify_all()
 
     def finish(self, job: Job, error: str) -> None:
-        """Note that a job ended; ``error`` empty when it went well."""
+        """Record the end of a job; ``error`` is empty if it succeeded."""
         with self.changed:
             del self.running[job.name]
             if error:
@@ -77,18 +77,18 @@ class Board:
             self.changed.notify_all()
 
     def line(self) -> str:
-        """How far the whole is, in one line."""
+        """The progress in one line."""
         with self.changed:
             done, passed = sum(job.cost for job in self.done), time.monotonic() - self.started
-            known = done > 0.05 * self.cost and self.waiting  # before that a guess would be wild
+            known = done > 0.05 * self.cost and self.waiting  # an estimate made earlier would be unreliable
             left = f", about {clock(passed * (self.cost - done) / done)} left" if known else ""
             counts = f"{len(self.done)} of {len(self.names)} done, {len(self.running)} running"
             counts += f", {len(self.waiting)} left"
             failed = f", {len(self.failed)} failed" if self.failed else ""
-            return f"{counts}{failed}; {clock(passed)} passed{left}"
+            return f"{counts}{failed}; {clock(passed)} elapsed{left}"
 
     def table(self) -> Table:
-        """The whole on a terminal: the line, and what runs since when."""
+        """The progress on a terminal: the line, and the running jobs with their times."""
         table = Table(title=self.line(), box=None, title_justify="left")
         with self.changed:
             for name, since in self.running.items():
@@ -97,7 +97,7 @@ class Board:
 
 
 def execute(job: Job) -> str:
-    """Run one job; its last words when it fails, else nothing."""
+    """Run one job; returns its error message, empty if it succeeded."""
     log = LOGS / f"{job.name.replace(' ', '-')}.log"
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", *job.targets]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -106,11 +106,11 @@ def execute(job: Job) -> str:
         return ""
     lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return f"{(told or lines or ['no word'])[0]} (all it said: {log})"
+    return f"{(told or lines or ['no output'])[0]} (full log: {log})"
 
 
 def work(board: Board, console: Console) -> None:
-    """What every worker does until nothing is left."""
+    """Run jobs until none is left."""
     while (job := board.take()) is not None:
         error = execute(job)
         board.finish(job, error)
@@ -119,7 +119,7 @@ def work(board: Board, console: Console) -> None:
 
 
 def begin(params: settings.Params, jobs: int) -> None:
-    """Bring what all cells read level with the sources, the schedules in as many shares as there are jobs."""
+    """Bring the inputs of all cells up to date, with the schedules divided among the jobs."""
     tables = sorted({f"schedule@{cell.schedule}-{cell.T}" for cell in params.grid.cells()})
     shares = [share for share in (FIRST, *(tuple(tables[i::jobs]) for i in range(jobs))) if share]
     command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item"]
@@ -127,20 +127,20 @@ def begin(params: settings.Params, jobs: int) -> None:
         done = list(pool.map(lambda share: subprocess.run([*command, *share]), shares))
     failed = [share for share, process in zip(shares, done, strict=True) if process.returncode]
     if failed:
-        raise StudyError("the study cannot begin; the reason is above", where=", ".join(sum(failed, ())))
+        raise StudyError("a shared stage failed, see the output above", where=", ".join(sum(failed, ())))
 
 
 def left_to_do() -> set[str]:
     """The stages that `dvc repro` would run, as far as it can tell before their inputs exist.
 
-    The dry run stumbles over outputs that do not exist yet and says so; the run itself, after it, hides nothing.
+    The dry run reports outputs that do not exist yet as errors, which are ignored here; the run reports all errors.
     """
     dry = subprocess.run(["dvc", "--wait-for-lock", "repro", "--dry", "--keep-going"], capture_output=True, text=True)
     return set(re.findall(r"Running stage '([^']+)'", dry.stdout))
 
 
 def show(board: Board, console: Console, workers: "list[Future[None]]") -> None:
-    """The overall view on a terminal, until all workers are done."""
+    """Show the progress on a terminal until all workers are done."""
     if console.is_terminal:
         with Live(board.table(), console=console, refresh_per_second=1) as live:
             while not all(worker.done() for worker in workers):
@@ -152,7 +152,7 @@ def show(board: Board, console: Console, workers: "list[Future[None]]") -> None:
 
 @app.command(help=__doc__)
 def main(
-    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time; one thread each.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time, one thread each.")] = os.cpu_count() or 1,
 ) -> None:
     params = settings.load()
     begin(params, jobs)
@@ -162,11 +162,11 @@ def main(
         workers = [pool.submit(work, board, console) for _ in range(jobs)]
         try:
             show(board, console, workers)
-        finally:  # on Ctrl-C too: what runs was told by the terminal, and nothing new begins
+        finally:  # also on Ctrl-C: running jobs get the signal from the terminal, and no further ones start
             board.stop()
     if board.failed:
         told = "; ".join(f"{name}: {error}" for name, error in board.failed.items())
-        raise StudyError(f"{len(board.failed)} of {len(board.names)} failed: {told}", hint="what is done is kept")
+        raise StudyError(f"{len(board.failed)} of {len(board.names)} failed: {told}", hint="finished cells are kept")
 
 
 if __name__ == "__main__":

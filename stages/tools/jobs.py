@@ -1,4 +1,4 @@
-"""What is left of the study, as jobs: stages that run one after another, and what they wait for."""
+"""The stages that are out of date as jobs: sequences of stages with their dependencies."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ DISTURBANCES = 8  # len(ddpm.diagnostics.corruptions.DISTURBANCES), whose import
 
 @dataclass(frozen=True)
 class Job:
-    """Stages that run one after another, when other jobs are done; ``cost`` in network calls, to guess the time."""
+    """Stages to run in sequence once the jobs in ``needs`` are done; ``cost`` estimates the time, in network calls."""
 
     name: str
     targets: tuple[str, ...]
@@ -22,9 +22,9 @@ class Job:
 
 
 def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
-    """The stages of one cell from the first that is left on, in the order of dependence.
+    """The stages of one cell from the first that is out of date, in the order of dependence.
 
-    A dry run cannot look past an output that does not exist yet, so what follows a stage that is left is left as well.
+    A dry run cannot check stages whose inputs do not exist yet, so all stages after an outdated one are included.
     """
     trains = f"train@{cell}" in left
     targets = [f"train@{cell}"] if trains else []
@@ -37,7 +37,7 @@ def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
 
 
 def plan(params: settings.Params, left: set[str]) -> list[Job]:
-    """All jobs, those with most work first, so that no core waits for a long last one."""
+    """All jobs, the longest first, so that no core is idle while a long last job runs."""
     look, sets = params.reference, 1 + DISTURBANCES * len(params.validation.levels)
     costs = {
         "reference": FEATURE * (look.images + look.floor_images + look.test_images),

@@ -1,7 +1,8 @@
-"""Keep this run for later claims and comparisons: its table, params.yaml and dvc.lock are copied to metrics/runs/NAME.
+"""Keep this run's table and parameters in metrics/runs/NAME for later claims and comparisons.
 
-The stage `claims` then uses its seeds together with those of the study in metrics/: seeds may be run on several
-machines. Example: `dvc exp run -S 'seed="1"'`, then `python -m stages.tools.keep_run seed-1`.
+The table, params.yaml and dvc.lock are copied. The stage `claims` then uses the run's seeds together with those of the
+study in metrics/, so that seeds may be run on several machines. Example: `dvc exp run -S 'seed="1"'`, then
+`python -m stages.tools.keep_run seed-1`.
 """
 
 import re
@@ -21,7 +22,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(help=__doc__)
-def main(name: Annotated[str, typer.Argument(help="A folder's name, for example seed-1.")]) -> None:
+def main(name: Annotated[str, typer.Argument(help="Name of the folder, for example seed-1.")]) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
     params = settings.load()
@@ -29,7 +30,7 @@ def main(name: Annotated[str, typer.Argument(help="A folder's name, for example 
     wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
     if found != wanted:
-        raise StudyError("is not the table of params.yaml's grid", where=str(METRICS / TABLE), hint="run `dvc repro`")
+        raise StudyError("not the table of the grid in params.yaml", where=str(METRICS / TABLE), hint="run `dvc repro`")
     sources = {TABLE: METRICS / TABLE, "params.yaml": settings.PATH, "dvc.lock": Path("dvc.lock")}
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():

@@ -1,9 +1,9 @@
-"""Bring MLflow level with the files: cells that DVC restored from its cache appear too.
+"""Sync the results to MLflow, including cells that DVC restored from its cache.
 
-Run it any time, any number of times. It is no DVC stage: its target is outside the repository, so DVC could not know
-whether it is up to date.
+It may be run at any time and repeatedly. It is not a DVC stage, because its target is outside the repository, where DVC
+cannot check whether it is up to date.
 
-Honours MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME; without them, mlflow.db beside dvc.yaml.
+Uses MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME; the default is mlflow.db beside dvc.yaml.
 """
 
 import typer
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 @app.command(help=__doc__)
 def main() -> None:
     sent, complete = tracking.publish(settings.load())
-    print(f"MLflow: {sent} runs sent, {complete} cells level ({tracking.tracking_uri()})")
+    print(f"MLflow: {sent} runs sent, {complete} cells up to date ({tracking.tracking_uri()})")
 
 
 if __name__ == "__main__":

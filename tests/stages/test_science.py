@@ -1,4 +1,4 @@
-"""The stages of the science: the second judge, held-out losses, corrupted digits, the ideal network, the audit."""
+"""The stages of the science: the digit classifier, held-out losses, corrupted digits, the optimal denoiser, the audit."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_what_the_grid_leaves_behind(whole_grid: Path) -> None:
         (name, level) for name in CORRUPTIONS for level in (0, 0.5, 1)
     ]
     ranked = artifacts.read_json(Path("metrics/ranking.json"))
-    # 8 samples a cell: the few are all of them, in another order
+    # 8 samples per cell: the subset is all of them, in another order
     assert ranked["tau"] == {"ancestral": [1.0] * 3, "clipped": [1.0] * 3}
     cell = artifacts.read_json(Cell("linear", 20, 0).metrics("ancestral"))
     assert {"fid_infinity", "fid_infinity_error", "kid_error", "precision", "recall"} <= set(cell)
@@ -106,9 +106,9 @@ def test_a_distance_that_does_not_rise_is_named() -> None:
     ("name", "T", "says"),
     [
         ("cosine", 50, "multiplies x_T, and the network's error, by 100"),
-        ("linear", 50, "It does not end in noise: x_T keeps 6.8%"),
+        ("linear", 50, "It does not end in pure noise: sqrt(alpha_bar_T) is 0.068"),
         ("sigmoid", 800, "Only 27% of the steps"),
-        ("linear-ho", 1000, "Nothing is wrong with it."),
+        ("linear-ho", 1000, "No issues found."),
     ],
 )
 def test_audit_says_in_words_what_is_wrong(tiny_study: Path, name: str, T: int, says: str) -> None:

@@ -197,7 +197,7 @@ CASES = [
     # files that are missing
     Case("data/schedules/linear-20.npy: cannot read", train, tuple(AXES)),
     Case("nowhere/train-images-idx3-ubyte: cannot read", mnist, params={"data": {"directory": "nowhere"}}),
-    Case("data.directory nowhere: cannot read: no such directory", weights, params={"data": {"directory": "nowhere"}}),
+    Case("data.directory nowhere: directory not found", weights, params={"data": {"directory": "nowhere"}}),
     Case("cannot read", heldout, tuple(AXES)),
     Case("cannot read", ideal, tuple(AXES[:4])),
     Case("cannot read", validate),

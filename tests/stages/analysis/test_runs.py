@@ -96,7 +96,7 @@ def test_another_study_is_left_out(tiny_study: Path, change: dict[str, dict[str,
 def test_a_table_of_another_grid_is_not_kept(tiny_study: Path) -> None:
     table(1)
     edit_params(tiny_study, grid={"T": [20]})
-    with pytest.raises(StudyError, match=r"is not the table of params\.yaml's grid"):
+    with pytest.raises(StudyError, match=r"not the table of the grid in params\.yaml"):
         keep("x")
     with pytest.raises(StudyError, match=r"invalid folder name '\.\./x'"):
         keep("../x")

@@ -174,7 +174,7 @@ def test_second_opinion_speaks_where_quality_matters_alone() -> None:
 def test_refuses_unknown_claims_and_missing_thresholds() -> None:
     with pytest.raises(StudyError, match="unknown claim 'moon'"):
         verdicts_on(planted(), {"moon": ClaimRule(says="x")})
-    with pytest.raises(StudyError, match="gaussian-end needs the threshold 'sqrt_alpha_bar_T' alone, not limit"):
+    with pytest.raises(StudyError, match="claim gaussian-end takes one threshold, 'sqrt_alpha_bar_T', not limit"):
         verdicts_on(planted(), {"gaussian-end": ClaimRule(says="x", limit=1.0)})  # type: ignore[call-arg]
 
 

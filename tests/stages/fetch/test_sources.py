@@ -67,7 +67,9 @@ def test_first_source_that_works_wins(capsys: pytest.CaptureFixture[str]) -> Non
 
     assert first_of("x", [("a", broken), ("b", lambda: b"1"), ("c", lambda: b"2")]) == b"1"
     assert "warning: [a] a: no" in capsys.readouterr().err
-    with pytest.raises(StudyError, match=r"x: no source has it: \[a\] a: no \[b\] a: no; connect, or"):
+    with pytest.raises(
+        StudyError, match=r"x: not available from any source: \[a\] a: no \[b\] a: no; check the connection, or"
+    ):
         first_of("x", [("a", broken), ("b", broken)])
 
 

@@ -27,7 +27,7 @@ def png(figure: Figure) -> bytes:
 def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     axes = plots.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
     labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
-    assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"floor: real images (0.50)"}
+    assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"baseline: real images (0.50)"}
     # mean over the two seeds of (linear, T = 50 and 100, ancestral)
     np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_ydata(), float), [3.0, 7.0])
     np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_xdata(), float), ALL_T)

@@ -198,6 +198,6 @@ def test_a_damaged_state_is_told(tiny_study: Path, capfd: pytest.CaptureFixture[
     assert Resume("work", {"a": 2}, []).load() == ({}, {})
     resume.path.write_bytes(resume.path.read_bytes()[:-1])
     assert resume.load() == ({}, {})
-    assert "warning: starting over, the saved state is damaged" in capfd.readouterr().err
+    assert "warning: the checkpoint is damaged, starting again" in capfd.readouterr().err
     resume.done()
     assert not resume.path.parent.exists()

@@ -103,7 +103,7 @@ def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: py
     fake_dvc(tiny_study, words, monkeypatch)
     monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
     told = grid.execute(Job("linear-20-0 distances", ("x",)))
-    assert told.startswith("the disk is full (all it said: ")
+    assert told.startswith("the disk is full (full log: ")
     assert "working" in (tiny_study / "logs" / "linear-20-0-distances.log").read_text()
 
 
@@ -114,7 +114,7 @@ def test_time_left_follows_the_work_done(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "left;" in board.line()
     monkeypatch.setattr(board, "started", board.started - 60)
     board.finish(job, "")
-    assert "1 of 3 done, 0 running, 2 left; 1:00 passed, about 3:01 left" in board.line()
+    assert "1 of 3 done, 0 running, 2 left; 1:00 elapsed, about 3:01 left" in board.line()
 
 
 def test_make_study_uses_it() -> None:
@@ -134,7 +134,7 @@ def test_every_schedule_is_in_one_share(tiny_study: Path, monkeypatch: pytest.Mo
 
 def test_what_cannot_begin_is_named(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_dvc(tiny_study, 'case "$*" in *schedule@linear-20*) exit 1; esac', monkeypatch)
-    with pytest.raises(StudyError, match=r"cannot begin; the reason is above") as error:
+    with pytest.raises(StudyError, match=r"a shared stage failed, see the output above") as error:
         grid.begin(settings.load(), 100)
     assert "schedule@linear-20" in str(error.value)
     assert "mnist" not in str(error.value)
