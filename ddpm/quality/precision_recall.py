@@ -41,7 +41,7 @@ def _covered(points: Any, centres: Any, neighbours: int) -> float:
     radii = _radii(centres, neighbours)
     count = 0
     for start in range(0, len(points), _BLOCK):
-        inside = False
+        inside: Any = False
         for block, radius in enumerate(radii):
             part = centres[block * _BLOCK : (block + 1) * _BLOCK]
             inside = (_square_distances(points[start : start + _BLOCK], part) <= radius).any(1) | inside

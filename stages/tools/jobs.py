@@ -8,7 +8,7 @@ from stages.support.cells import Cell
 # costs in calls of the network, about 3,600 a second on one core; they only guess how much time is left
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
-DISTURBANCES = 8  # len(ddpm.diagnostics.corruptions.DISTURBANCES), whose import would cost two seconds
+CORRUPTIONS = 8  # len(ddpm.diagnostics.corruptions.CORRUPTIONS), whose import would cost two seconds
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
 
 def plan(params: settings.Params, left: set[str]) -> list[Job]:
     """All jobs, the longest first, so that no core is idle while a long last job runs."""
-    look, sets = params.reference, 1 + DISTURBANCES * len(params.validation.levels)
+    look, sets = params.reference, 1 + CORRUPTIONS * len(params.validation.levels)
     costs = {
         "reference": FEATURE * (look.images + look.floor_images + look.test_images),
         "classifier": 3.5 * params.classifier.epochs * 60_000,
         "validate": FEATURE * params.validation.images * sets,
     }
-    judges = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
-    waits = frozenset(job.name for job in judges)
+    extractors = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
+    waits = frozenset(job.name for job in extractors)
     reference = waits & {"reference"}
     jobs = []
     for cell in sorted(params.grid.cells(), key=lambda cell: -cell.T):
@@ -69,4 +69,4 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
             name = f"ideal@{schedule}-{T}"
             if reference or name in left:
                 jobs.append(Job(name, (name,), reference))
-    return judges + jobs
+    return extractors + jobs
