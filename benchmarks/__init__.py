@@ -1,1 +1,1 @@
-"""Speed and quality beside the usual code for the same study. Needs the `bench` extra; the study itself never does."""
+"""Speed and quality compared with reference implementations. Needs the extra `bench`, which the study does not."""

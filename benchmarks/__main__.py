@@ -20,7 +20,7 @@ def main(parts: Annotated[list[str] | None, typer.Argument(help="What to measure
     Parts that are not named stay as they were, and must be of this machine, day and packages.
     """
     if unknown := sorted(set(parts or ()) - set(MEASURES)):
-        raise SystemExit(f"error: there is no part {unknown[0]!r}; choose of {', '.join(MEASURES)}")
+        raise SystemExit(f"error: unknown part {unknown[0]!r}; choose from {', '.join(MEASURES)}")
     found: dict[str, Any] = {"machine": machine()}
     earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     if parts and earlier.get("machine") != found["machine"]:

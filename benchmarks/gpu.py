@@ -1,4 +1,4 @@
-"""What one GPU does: tests marked ``cuda``, speed beside the usual code, and the grid with 10,000 samples a cell.
+"""Measurements on one GPU: tests marked ``cuda``, speed comparisons, and the grid with 10,000 samples per cell.
 
     python -m benchmarks.gpu --data FOLDER --out FOLDER
 
@@ -65,7 +65,7 @@ class Script:
             try:
                 self.found[name] = call()
                 self.found["parts"][name] = {}
-            except Exception as error:  # a benchmark reports what failed, and goes on to the next part
+            except Exception as error:  # report the failure and continue with the next part
                 self.found["parts"][name] = {"failed": f"{type(error).__name__}: {error}"[:2000]}
                 traceback.print_exc()
         self.found["parts"][name]["seconds"] = round(time.monotonic() - started, 1)
@@ -107,7 +107,7 @@ def cuda_tests() -> dict[str, Any]:
 
 
 def rates(script: Script) -> dict[str, Any]:
-    """Speed beside the usual code, on this card, in turns."""
+    """Speed compared with reference implementations on this GPU, measured alternately."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         params = merged(script.params, {"data": {"directory": str(script.data)}})

@@ -1,4 +1,4 @@
-"""Speed on a GPU beside the usual code: every case in this one process on the same card, in turns, several rounds."""
+"""Speed on a GPU compared with reference implementations, alternately in one process over several rounds."""
 
 import json
 import statistics

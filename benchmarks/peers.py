@@ -1,4 +1,4 @@
-"""The usual code for this study, as it comes, and ours, each as an object that trains by the batch and samples."""
+"""Reference implementations, unmodified, and ours, each as an object that trains by the batch and samples."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext

@@ -1,6 +1,6 @@
 """`make bench-quality`: what each reaches for its time, and for its images. Slow: a peer's epoch takes 12 minutes.
 
-Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay. Both judges
+Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay. Both extractors
 are the study's own: FID with the default extractor, and the classifier of digits. Peers run in fp32, as they come, on
 all cores.
 """
@@ -51,7 +51,7 @@ class Point:
     digits_distance: float
 
 
-class Judge:
+class Scorer:
     """FID, and the distance in the classifier's features, of uint8 images ``[n, 1, 28, 28]``."""
 
     def __init__(self) -> None:
@@ -82,15 +82,15 @@ def _timed(steps: Iterator[int], stops: list[Callable[[float, int], bool]]) -> I
             yield seconds, images
 
 
-def ours(judge: Judge, epochs: int, per_epoch: int) -> list[Point]:
-    """Our default recipe at so many epochs, judged so often."""
+def ours(scorer: Scorer, epochs: int, per_epoch: int) -> list[Point]:
+    """Our default recipe at so many epochs, scored so often."""
     params = settings.load()
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
     training = peers.our_training(recipe, CALLS)
     marks = [EPOCH * k // per_epoch for k in range(1, epochs * per_epoch + 1)]
     stops = [lambda _, images, mark=mark: images >= mark for mark in marks]
     return [
-        Point(seconds, images, *judge(_our_samples(training.ema)))
+        Point(seconds, images, *scorer(_our_samples(training.ema)))
         for seconds, images in _timed((step.images for step in training), stops)  # type: ignore[arg-type]
     ]
 
@@ -128,7 +128,7 @@ PEERS: dict[str, tuple[Callable[..., Any], Callable[[nn.Module], Tensor]]] = {
 }
 
 
-def peer(name: str, judge: Judge, equal_seconds: float) -> list[Point]:
+def peer(name: str, scorer: Scorer, equal_seconds: float) -> list[Point]:
     """A peer after the given time, and after one epoch."""
     build, sample = PEERS[name]
     net, loss = build(1000, CALLS)
@@ -144,23 +144,23 @@ def peer(name: str, judge: Judge, equal_seconds: float) -> list[Point]:
     # the last, incomplete batch of an epoch is left out
     stops = [lambda seconds, _: seconds >= equal_seconds, lambda _, images: images > EPOCH - peers.BATCH]
     return [
-        Point(seconds, images, *judge(sample(copy.deepcopy(average.module).eval())))
+        Point(seconds, images, *scorer(sample(copy.deepcopy(average.module).eval())))
         for seconds, images in _timed(steps(), stops)
     ]
 
 
 def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peers; all by default.")] = None) -> None:
-    """Train all, judge all, write benchmarks/quality.json and quality.md."""
+    """Train and score all, write benchmarks/quality.json and quality.md."""
     use_threads()
-    judge = Judge()
-    five = ours(judge, settings.load().train.epochs, 8)
+    scorer = Scorer()
+    five = ours(scorer, settings.load().train.epochs, 8)
     found: dict[str, Any] = {
         "machine": machine(),
         "ours, default epochs": [vars(point) for point in five],
-        "ours, one epoch": [vars(point) for point in ours(judge, 1, 1)],
+        "ours, one epoch": [vars(point) for point in ours(scorer, 1, 1)],
     }
     for name in peer_names or PEERS:
-        points = peer(name, judge, five[-1].seconds)
+        points = peer(name, scorer, five[-1].seconds)
         reached = next((vars(point) for point in five if point.fid <= points[-1].fid), None)
         found[name] = {
             "equal time": vars(points[0]),

@@ -103,7 +103,7 @@ def write_quality(found: dict[str, Any]) -> None:
         "",
         "One training each, all cores, peers in fp32 as they come; 500 samples in 50 calls of the network from averaged"
         " weights, both distances against the study's reference. FID of 500 samples is larger than of 1,000. On its way"
-        " to the default epochs ours was judged eight times an epoch.",
+        " to the default epochs ours was scored eight times per epoch.",
         "",
         *_table(*rows),
     ]

@@ -120,7 +120,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Read what ``write_csv`` wrote: whole numbers, other numbers and words by their look; an empty field is None."""
+    """Read what ``write_csv`` wrote: fields are parsed as int, float or str; an empty field is None."""
     return parse_csv(read_bytes(path), str(path))
 
 

@@ -1,7 +1,7 @@
 """A small MNIST classifier whose features give a second Frechet distance, of shape where Inception's is of texture.
 
 It is trained by the pipeline on the same images as the diffusion models, in a minute. Its features are what the last
-hidden layer sees, its probabilities say which digit a sample is and how surely.
+hidden layer sees, its probabilities classify a sample.
 """
 
 import json

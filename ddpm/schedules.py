@@ -108,7 +108,7 @@ def make_schedule(name: str, T: int, *, kind: str = "", **parameters: float) -> 
     if kind not in SCHEDULES:
         close = difflib.get_close_matches(kind, SCHEDULES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SCHEDULES)}"
-        raise StudyError(f"there is no schedule {kind!r}", hint=hint)
+        raise StudyError(f"unknown schedule {kind!r}", hint=hint)
     if isinstance(T, bool) or not isinstance(T, int) or not 2 <= T <= MAX_T:
         raise StudyError("T must be a whole number of steps", where=where, hint=f"choose 2 .. {MAX_T}")
     rescale = parameters.pop("zero_terminal_snr", False)
@@ -130,7 +130,7 @@ def make_schedule(name: str, T: int, *, kind: str = "", **parameters: float) -> 
 
 @dataclass(frozen=True)
 class Audit:
-    """What a schedule promises before any training; see ``audit``."""
+    """Properties of a schedule that need no training; see ``audit``."""
 
     sqrt_alpha_bar_T: float
     log_snr_T: float
@@ -143,7 +143,7 @@ class Audit:
 
 
 def audit(schedule: Schedule, mean: float = MEAN, std: float = STD, dimensions: int = PIXELS) -> Audit:
-    """Judge a schedule by its tables alone.
+    """Audit a schedule by its betas alone.
 
     Args:
         schedule: the schedule.

@@ -1,6 +1,7 @@
 """Train the digit classifier and compute its features of real images.
 
-It is the second feature extractor of the study."""
+It is the second feature extractor of the study.
+"""
 
 import time
 

@@ -1,6 +1,7 @@
 """Compute the losses of one trained network on test images.
 
-They are L_simple and the loss on a grid of log SNR that is common to all schedules."""
+They are L_simple and the loss on a grid of log SNR that is common to all schedules.
+"""
 
 import time
 

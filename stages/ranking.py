@@ -1,7 +1,7 @@
 """Compare the rankings of the cells by 32 samples each and by all samples.
 
-32 is the number of samples that the report shows.
-Cells of one sampler are ranked by FID; a draw takes 32 samples of every cell, without replacement.
+32 is the number of samples that the report shows. Cells of one sampler are ranked by FID;
+a draw takes 32 samples of every cell, without replacement.
 """
 
 import time

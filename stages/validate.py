@@ -32,7 +32,7 @@ def main() -> None:
     embed, network = Embedder(params.extractor, device), load_classifier(CLASSIFIER, device)
     real, digits = (fit_gaussian(artifacts.read_tensors(path)[0]["reference"]) for path in (REFERENCE, DIGITS))
     train, labels = data.train_images(), data.train_labels()
-    _, pool = real_images.order(params.reference, len(train))  # none of them is in the reference
+    _, pool = real_images.order(params.reference, len(train))  # disjoint from the reference
 
     def distances(images: torch.Tensor, label: str) -> Row:
         judged = classifier.predict(network, images.to(device))[0].cpu().numpy()

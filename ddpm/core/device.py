@@ -34,7 +34,7 @@ def choose(device: str, precision: str, threads: int) -> tuple[str, torch.dtype]
 def use_graph(network: nn.Module, device: str) -> bool:
     """Whether to train and sample by CUDA graphs: on a GPU, with a network that says it can be captured.
 
-    A captured network must not wait for the GPU or branch on values; a network of someone else's may.
+    A captured network must not wait for the GPU or branch on values; other kinds of networks may.
     """
     return device == "cuda" and bool(getattr(network, "capturable", False))
 

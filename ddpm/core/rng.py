@@ -1,4 +1,4 @@
-"""Where all randomness is born: generators named by (seed, purpose, index), never a global state.
+"""Random generators seeded by (seed, purpose, index); no global RNG state.
 
 The same name gives the same numbers on the same kind of device, whatever ran before and whatever runs beside it.
 """
@@ -30,7 +30,7 @@ def stream(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -
 
 @contextmanager
 def global_generator(generator: torch.Generator) -> Iterator[None]:
-    """Let a generator decide what someone else's code draws from torch's global one, which is restored afterwards."""
+    """Seed torch's global generator from this one for code that draws from it; it is restored afterwards."""
     before = _GLOBAL.get_state()
     _GLOBAL.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
     try:

@@ -1,8 +1,8 @@
-"""The best possible network: the exact posterior mean of x_0 over the training images, in the network's place.
+"""The optimal denoiser: the exact posterior mean of x_0 over the training images instead of a network.
 
 The minimiser of L_simple over all functions is eps* = (x_t - sqrt(alpha_bar_t) E[x_0 | x_t]) / sqrt(1 - alpha_bar_t)
-(Karras et al. 2022, appendix B.3). It has learnt everything, so what is wrong with its samples is the doing of schedule
-and sampler alone: too few steps, or an end that is not noise. It invents nothing: its samples are training images.
+(Karras et al. 2022, appendix B.3). It has no approximation error, so the error of its samples is due to schedule and
+sampler alone: too few steps, or x_T that is not pure noise. It does not generalise: its samples are training images.
 """
 
 import torch
@@ -12,7 +12,7 @@ from ddpm.diffusion import Denoiser, Schedule
 
 
 def posterior_mean(x_t: Tensor, images: Tensor, squares: Tensor, alpha_bar: float, block: int) -> Tensor:
-    """E[x_0 | x_t] when x_0 is one of the images with equal chances.
+    """E[x_0 | x_t] when x_0 is uniform over the images.
 
     Args:
         x_t: float32 ``[B, D]``.

@@ -67,9 +67,9 @@ EXTRACTORS = {
 
 
 def get_extractor(name: str) -> Extractor:
-    """Look an extractor up by name; StudyError when there is none: there is never a substitute."""
+    """Look an extractor up by name; StudyError if it is unknown; extractors are never substituted."""
     if name not in EXTRACTORS:
-        raise StudyError(f"there is no extractor {name!r}", hint=f"choose one of {', '.join(EXTRACTORS)}")
+        raise StudyError(f"unknown extractor {name!r}", hint=f"choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[name]
 
 

@@ -49,7 +49,7 @@ class Architecture:
             )
         if len(self.kernels) != 2 or any(k < 1 or k % 2 == 0 for k in (self.stem_kernel, *self.kernels)):
             raise StudyError(
-                f"kernels must be odd, and two a block: {self.stem_kernel}, {self.kernels}",
+                f"kernels must be odd, two per block: {self.stem_kernel}, {self.kernels}",
                 where="network.stem_kernel, network.kernels",
             )
         if self.attention and self.channels[-1] % HEAD_CHANNELS:

@@ -16,7 +16,7 @@ from ddpm.network import kinds
 def save_network(
     path: Path, weights: Mapping[str, torch.Tensor], network: Mapping[str, Any], precision: torch.dtype, cell: str
 ) -> None:
-    """Write a network's state and its parameters; ``precision`` and ``cell`` are noted beside them."""
+    """Write a network's state and its parameters; with ``precision`` and ``cell`` as metadata."""
     tensors = {name: tensor.cpu().numpy() for name, tensor in weights.items()}
     metadata = {"network": json.dumps(network), "precision": str(precision), "cell": cell}
     artifacts.write_tensors(path, tensors, metadata)

@@ -1,4 +1,4 @@
-"""Networks by kind: our own U-Net, and networks of someone else that predict epsilon from (x_t, t).
+"""Networks by kind: the default U-Net, and other modules that predict epsilon from (x_t, t).
 
 A kind is one function that returns a module; ``network.kind`` names it, and the group's other values are its arguments.
 The module maps x_t float32 ``[B, 1, 28, 28]`` and t int64 ``[B]`` or ``[1]`` in 1..T to epsilon ``[B, 1, 28, 28]``.

@@ -75,7 +75,7 @@ class UNet(nn.Module):
             block.place = place
 
     def embedding(self, t: Tensor) -> Tensor:
-        """The embedding of the time, float32 ``[B, TIME_CHANNELS]``, never under autocast: it costs next to nothing."""
+        """The embedding of the time, float32 ``[B, TIME_CHANNELS]``, never under autocast: its cost is negligible."""
         with torch.autocast(t.device.type, enabled=False):
             return self.time(time_features(t, _TIME_FEATURES))  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""How sure a distance is, and what it would be with infinitely many samples.
+"""Standard errors of FID and KID, and FID extrapolated to infinite n.
 
 Never the naive bootstrap: drawing rows twice shrinks the rank of a covariance and inflates a Frechet distance.
 """

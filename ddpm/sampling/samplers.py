@@ -43,13 +43,13 @@ def get_sampler(name: str, T: int) -> tuple[Sampler, int]:
         The sampler, and how many steps it takes.
 
     Raises:
-        StudyError: there is no such sampler, or more steps than T.
+        StudyError: the sampler is unknown, or takes more steps than T.
     """
     word, _, steps = name.partition("-")
     if word not in SAMPLERS or (steps and not steps.isdecimal()):
         close = difflib.get_close_matches(word, SAMPLERS, n=1)
         hint = f"did you mean {close[0]}?" if close and not steps else f"choose one of {', '.join(SAMPLERS)}"
-        raise StudyError(f"there is no sampler {name!r}", hint=f"{hint}; ancestral-50 takes 50 of the T steps")
+        raise StudyError(f"unknown sampler {name!r}", hint=f"{hint}; ancestral-50 takes 50 of the T steps")
     timesteps(T, int(steps or T))
     return SAMPLERS[word], int(steps or T)
 
@@ -115,8 +115,8 @@ def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> S
 def plan(schedule: Schedule, sampler: Sampler, steps: int) -> list[Step]:
     """All steps of a chain, in order.
 
-    Steps from t with alpha_bar_t = 0 are left out: there eps says nothing about x_0. The chain then begins at the
-    next t, where next to nothing of x_0 is left.
+    Steps with alpha_bar_t = 0 are skipped: x_0 cannot be recovered from epsilon there. The chain then begins at the
+    next t, where almost nothing of x_0 is left.
     """
     sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0]
     return [step_coefficients(schedule, sampler, t, s) for t, s in pairwise([*sequence, 0])]

@@ -106,7 +106,7 @@ class Training:
         recipe = self.recipe
         if recipe.muon_learning_rate and not isinstance(self.network, UNet):
             raise StudyError(
-                "Muon trains the hidden convolutions of kind unet alone",
+                "Muon is for networks of kind unet only",
                 where="train.muon_learning_rate",
                 hint="set it to 0 for a network of another kind",
             )

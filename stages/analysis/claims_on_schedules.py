@@ -44,7 +44,7 @@ def straightness(alpha_bar: Array) -> float:
 
 
 def linear_abar(tables: Tables, limit: float) -> Finding:
-    """How straight cosine's alpha_bar is, beside the others'; the least straight T of each counts."""
+    """R^2 of cosine's alpha_bar compared with the others'; for each schedule that of its least straight T."""
     names = ("cosine", *_RESCALED)
     r_squared = {name: min(map(straightness, tables.bars(name).values())) for name in names}
     found, others = r_squared["cosine"], max(r_squared[name] for name in _RESCALED)

@@ -1,4 +1,4 @@
-"""Arrays -> pictures inside a page: data URIs that need no file beside them."""
+"""Arrays -> images inside a page, as data URIs."""
 
 import base64
 import io

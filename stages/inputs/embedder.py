@@ -43,7 +43,7 @@ class Embedder:
         self.finished: list[Resume] = []
 
     def __call__(self, images: torch.Tensor, label: str) -> np.ndarray:
-        """uint8 ``[N, 1, 28, 28]`` -> float32 ``[N, dimensions]``, with progress, going on where a kill left off."""
+        """uint8 ``[N, 1, 28, 28]`` -> float32 ``[N, dimensions]``, with progress; resumes after a kill."""
         pixels = hashlib.sha256(images.numpy().tobytes()).hexdigest()
         resume = Resume(label.replace(" ", "-"), self.identity | {"images": pixels}, [])
         state, _ = resume.load()

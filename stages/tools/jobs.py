@@ -44,8 +44,8 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
         "classifier": 3.5 * params.classifier.epochs * 60_000,
         "validate": FEATURE * params.validation.images * sets,
     }
-    judges = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
-    waits = frozenset(job.name for job in judges)
+    extractors = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
+    waits = frozenset(job.name for job in extractors)
     reference = waits & {"reference"}
     jobs = []
     for cell in sorted(params.grid.cells(), key=lambda cell: -cell.T):
@@ -69,4 +69,4 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
             name = f"ideal@{schedule}-{T}"
             if reference or name in left:
                 jobs.append(Job(name, (name,), reference))
-    return judges + jobs
+    return extractors + jobs

@@ -118,7 +118,7 @@ class _Publisher:
         hashes = {name: _md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
-        # beside the study's run, not below it: MLflow's list folds children away, and cells are there to be compared
+        # not a child of the study's run: MLflow's list hides children, and cells are there to be compared
         tags = {"study_run": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
         run = self._run(str(cell), digest, tags)
         if run is None:

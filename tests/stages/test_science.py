@@ -1,4 +1,4 @@
-"""The stages of the science: the digit classifier, held-out losses, corrupted digits, the optimal denoiser, the audit."""
+"""The stages of the science: the digit classifier, held-out losses, corruptions, the optimal denoiser, the audit."""
 
 from pathlib import Path
 

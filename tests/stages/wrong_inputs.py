@@ -185,12 +185,12 @@ CASES = [
     Case("outside [0, 1)", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"beta_min": -1.0}}}),
     Case("did you mean cosine?", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"kind": "cosin"}}}),
     # samplers and extractors
-    Case("there is no sampler 'euler'; choose one of", sample, (*AXES, "--sampler", "euler")),
+    Case("unknown sampler 'euler'; choose one of", sample, (*AXES, "--sampler", "euler")),
     Case("did you mean clipped?", sample, (*AXES, "--sampler", "cliped")),
     Case("cannot take 21 sampling steps from T = 20", sample, (*AXES, "--sampler", "ancestral-21")),
     Case("cannot take 0 sampling steps from T = 20", sample, (*AXES, "--sampler", "ancestral-0")),
-    Case("there is no extractor 'x'", reference, params={"extractor": "x"}),
-    Case("there is no extractor 'x'", weights, params={"extractor": "x"}),
+    Case("unknown extractor 'x'", reference, params={"extractor": "x"}),
+    Case("unknown extractor 'x'", weights, params={"extractor": "x"}),
     # more images than there are
     Case("40 + 16 images asked for, there are 48", reference, params={"reference": {"images": 40}}),
     Case("16 + 40 images asked for, there are 48", classifier, params={"reference": {"floor_images": 40}}),

@@ -168,7 +168,7 @@ def test_denoiser_reads_the_noise_off_the_output() -> None:
         ({"channels": (8, 24), "attention": True}, "multiple of 16"),
         ({"stem_kernel": 2}, "must be odd"),
         ({"kernels": (3, 4)}, "must be odd"),
-        ({"kernels": (3,)}, "two a block"),
+        ({"kernels": (3,)}, "two per block"),
     ],
 )
 def test_refuses(change: dict[str, object], says: str) -> None:
