@@ -1,7 +1,7 @@
 """`make bench-quality`: what each reaches for its time, and for its images. Slow: a peer's epoch takes 12 minutes.
 
-Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay. Both extractors
-are the study's own: FID with the default extractor, and the classifier of digits. Peers run in fp32, as they come, on
+Every network samples 500 images in 50 calls, by its own library's way, from EMA weights of the same decay. Both
+extractors are the study's: FID with the default extractor, and the digit classifier. Peers run in fp32, unmodified, on
 all cores.
 """
 
