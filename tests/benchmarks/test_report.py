@@ -113,5 +113,5 @@ def test_one_part_alone_is_measured_anew(tmp_path: Path, monkeypatch: pytest.Mon
     results.write_text(json.dumps(FOUND | {"machine": {"cores": 64}}))
     with pytest.raises(SystemExit, match="another machine"):
         main_of_benchmarks.main(["peak"])
-    with pytest.raises(SystemExit, match="no part 'peek'; choose of peak, training"):
+    with pytest.raises(SystemExit, match="unknown part 'peek'; choose from peak, training"):
         main_of_benchmarks.main(["peek"])

@@ -53,7 +53,7 @@ def test_too_many_steps(steps: int) -> None:
     [
         ("euler", "choose one of ancestral, clipped, ddim"),
         ("cliped", "did you mean clipped"),
-        ("clipped-x", "no sampler 'clipped-x'"),
+        ("clipped-x", "unknown sampler 'clipped-x'"),
         ("ddim-51", "cannot take 51 sampling steps from T = 50"),
         ("ddim-0", "cannot take 0"),
     ],
