@@ -17,6 +17,8 @@ from ddpm.errors import StudyError
 
 Array = NDArray[np.float64]
 
+_PAIRS = 5000 * 5000  # pairs of rows that are in memory at once: 200 MB in float64
+
 
 def _checked(features: ArrayLike, name: str) -> Array:
     x = np.asarray(features, dtype=np.float64)
@@ -90,8 +92,24 @@ def frechet_distance(x: ArrayLike, y: ArrayLike) -> float:
     return gaussian_distance(fit_gaussian(x), fit_gaussian(y))
 
 
+def rows_at_once(columns: int) -> int:
+    """How many rows of a matrix of pairs with so many columns to hold in memory at once."""
+    return max(1, _PAIRS // columns)
+
+
+def _kernel_sum(a: Array, b: Array, diagonal: bool = True) -> float:
+    """Sum of the cubic kernel over all pairs of rows, without the pairs (i, i) unless ``diagonal``."""
+    total, rows = 0.0, rows_at_once(len(b))
+    for start in range(0, len(a), rows):
+        kernel = (a[start : start + rows] @ b.T / a.shape[1] + 1.0) ** 3
+        total += float(kernel.sum() if diagonal else kernel.sum() - np.trace(kernel, offset=start))
+    return total
+
+
 def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
     """Unbiased squared MMD with the cubic kernel (x . y / d + 1)^3: KID (Binkowski et al. 2018, section 4).
+
+    Time grows with (n + m)^2, memory with n + m: the kernel is summed a block of rows at a time.
 
     Args:
         x: float ``[n, d]``.
@@ -101,13 +119,7 @@ def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
         The estimate from all pairs, its expectation 0 for equal distributions; it can be negative.
     """
     a, b = checked_pair(x, y)
-    n, m, d = len(a), len(b), a.shape[1]
-
-    def kernel(u: Array, v: Array) -> Array:
-        cubed: Array = (u @ v.T / d + 1.0) ** 3
-        return cubed
-
-    k_aa, k_bb = kernel(a, a), kernel(b, b)
-    within_a = (k_aa.sum() - np.trace(k_aa)) / (n * (n - 1))
-    within_b = (k_bb.sum() - np.trace(k_bb)) / (m * (m - 1))
-    return float(within_a + within_b - 2 * kernel(a, b).mean())
+    n, m = len(a), len(b)
+    within_a = _kernel_sum(a, a, diagonal=False) / (n * (n - 1))
+    within_b = _kernel_sum(b, b, diagonal=False) / (m * (m - 1))
+    return within_a + within_b - 2 * (_kernel_sum(a, b) / (n * m))

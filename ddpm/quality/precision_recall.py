@@ -7,9 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from ddpm.errors import StudyError
-from ddpm.quality.frechet import checked_pair
-
-_BLOCK = 5000  # rows whose distances are in memory at once
+from ddpm.quality import frechet
 
 
 def _square_distances(a: Any, b: Any) -> Any:
@@ -22,30 +20,25 @@ def _kth(squares: Any, k: int) -> Any:
     """The (k + 1)-th smallest of each row."""
     if isinstance(squares, torch.Tensor):
         return squares.kthvalue(k + 1, dim=1).values
-    return np.partition(squares, k, axis=1)[:, k]
+    return np.partition(squares, k, axis=1)[:, k].copy()  # a view would keep the whole block in memory
 
 
-def _radii(points: Any, neighbours: int) -> list[Any]:
-    """Squared distance of every point to its k-th nearest other one, block by block."""
-    found = []
-    for start in range(0, len(points), _BLOCK):
-        squares = _square_distances(points[start : start + _BLOCK], points)
+def _radii(points: Any, neighbours: int) -> Any:
+    """Squared distance of every point to its k-th nearest other one, ``[n]``, by blocks of rows."""
+    found, rows = [], frechet.rows_at_once(len(points))
+    for start in range(0, len(points), rows):
+        squares = _square_distances(points[start : start + rows], points)
         own = range(len(squares))
         squares[own, [start + i for i in own]] = 0  # a point's distance to itself is exactly 0 and comes first
         found.append(_kth(squares, neighbours))
-    return found
+    return torch.cat(found) if isinstance(points, torch.Tensor) else np.concatenate(found)
 
 
 def _covered(points: Any, centres: Any, neighbours: int) -> float:
-    """The share of points that lie in the ball of at least one centre."""
-    radii = _radii(centres, neighbours)
-    count = 0
-    for start in range(0, len(points), _BLOCK):
-        inside: Any = False
-        for block, radius in enumerate(radii):
-            part = centres[block * _BLOCK : (block + 1) * _BLOCK]
-            inside = (_square_distances(points[start : start + _BLOCK], part) <= radius).any(1) | inside
-        count += int(inside.sum())
+    """The share of points that lie in the ball of at least one centre, by blocks of rows."""
+    radii, rows = _radii(centres, neighbours), frechet.rows_at_once(len(centres))
+    blocks = (points[start : start + rows] for start in range(0, len(points), rows))
+    count = sum(int((_square_distances(block, centres) <= radii).any(1).sum()) for block in blocks)
     return count / len(points)
 
 
@@ -69,7 +62,7 @@ def precision_recall(
     Raises:
         StudyError: as ``frechet_distance``, or too few points for k.
     """
-    a, b = checked_pair(generated, real)
+    a, b = frechet.checked_pair(generated, real)
     if not 1 <= neighbours < min(len(a), len(b)):
         raise StudyError(f"{neighbours} neighbours need more points than {min(len(a), len(b))}", where="neighbours")
     if device == "cpu":

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ddpm.errors import StudyError
+from ddpm.quality import frechet
 from ddpm.quality.frechet import frechet_distance, kernel_distance
 
 
@@ -116,6 +117,14 @@ def test_kid_is_unbiased() -> None:
     values = [kernel_distance(features(60, 20, 2 * i), features(60, 20, 2 * i + 1)) for i in range(200)]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
     assert kernel_distance(features(60, 20, 0), features(60, 20, 1, 1.0)) > 5 * np.std(values)
+
+
+@pytest.mark.parametrize("pairs", [1, 700, 2500, 10_000])
+def test_kid_by_blocks_of_rows_is_the_same(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = features(90, 20, 0), features(70, 20, 1, 0.3)
+    whole = kernel_distance(x, y)
+    monkeypatch.setattr(frechet, "_PAIRS", pairs)
+    assert kernel_distance(x, y) == pytest.approx(whole, rel=1e-12)
 
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
