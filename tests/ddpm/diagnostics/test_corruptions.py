@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ddpm.core import rng
-from ddpm.diagnostics.corruptions import CORRUPTIONS
+from ddpm.diagnostics import corruptions
+from ddpm.diagnostics.corruptions import CORRUPTIONS, summarise
 from ddpm.errors import StudyError
 from tests.conftest import strokes
 
@@ -80,3 +81,29 @@ def test_sets_change_in_what_they_hold() -> None:
 def test_refuses_a_pool_that_is_too_small() -> None:
     with pytest.raises(StudyError, match="pool has"):
         CORRUPTIONS["dropped-classes"](POOL, LABELS, 100, 1.0, rng.stream(0, "test"))
+
+
+def test_blur_and_displacements_are_torchvisions() -> None:
+    from torchvision.transforms import v2
+
+    assert torch.equal(corrupted("blur", 0.5), v2.GaussianBlur(19, (1.5, 1.5))(POOL[:N]))
+    moved = corruptions._warp(POOL[:N], torch.tensor([2.0, 0.0]).expand(N, 28, 28, 2))
+    assert torch.equal(moved[..., :-2], POOL[:N, ..., 2:])  # a displacement of 2 pixels in x
+
+
+def test_elastic_draws_from_its_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    assert not torch.equal(corrupted("elastic", 0.5, seed=0), corrupted("elastic", 0.5, seed=1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_distance_that_does_not_rise_is_named() -> None:
+    rows = [
+        {"corruption": name, "severity": level, "fid": level + 1, "digits_distance": 1 if name == "blur" else level + 1}
+        for name in CORRUPTIONS
+        for level in (0.0, 0.5, 1.0)
+    ]
+    found = summarise(rows)
+    assert found["fid"]["not_monotone_in"] == []
+    assert found["digits_distance"]["not_monotone_in"] == ["blur"]
+    assert 0 < found["rank_agreement_tau"] < 1

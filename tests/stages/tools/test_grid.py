@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ddpm.diagnostics import corruptions
 from ddpm.errors import StudyError
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.tools import grid
 from stages.tools.grid import Board, work
-from stages.tools.jobs import Job, cell_targets, plan
+from stages.tools.jobs import CORRUPTIONS, Job, cell_targets, plan
 from tests.conftest import ROOT
 
 CELL = Cell("linear-ho", 50, 0)
@@ -38,6 +39,7 @@ def test_all_that_follows_what_is_left(left: set[str], expected: list[str]) -> N
 def test_plan(tiny_study: Path) -> None:
     params = settings.load()
     assert plan(params, {"aggregate", "digits"}) == []
+    assert len(corruptions.CORRUPTIONS) == CORRUPTIONS
     everything = {"reference", "classifier"} | {f"train@{cell}" for cell in params.grid.cells()}
     jobs = plan(params, everything)
     names = [job.name for job in jobs]
