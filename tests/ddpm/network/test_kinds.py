@@ -1,5 +1,6 @@
 """Networks by kind: what a guest must do, and files of earlier versions."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ def test_a_kind_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_parameters_are_one_line(values: dict[str, Any], says: str) -> None:
     with pytest.raises(StudyError, match=says):
         create(values)
+
+
+def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(StudyError, match=r"network\.kind: diffusers is not installed; pip install -e '\.\[guests\]'"):
+        create(COURSE)
+
+
+def test_every_committed_checkpoint_is_read() -> None:
+    stages = yaml.load((ROOT / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)["stages"]
+    outs = [out for stage, entry in stages.items() if stage.startswith("train@") for out in entry["outs"]]
+    models = [out["md5"] for out in outs if out["path"].endswith(".safetensors")]
+    assert models
+    for md5 in models:
+        net = load_network(ROOT / "data" / "trained" / "files" / "md5" / md5[:2] / md5[2:], "cpu")
+        assert all(bool(p.isfinite().all()) for p in net.parameters())
 
 
 def test_files_of_earlier_versions() -> None:

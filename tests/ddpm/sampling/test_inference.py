@@ -16,6 +16,8 @@ ARCHITECTURES = [
     SMALL,
     dataclasses.replace(SMALL, prediction="epsilon", blocks=2, middle_blocks=3, attention=True),
     dataclasses.replace(SMALL, octaves=()),
+    dataclasses.replace(SMALL, norm="all"),
+    dataclasses.replace(SMALL, norm="none"),
     FULL,
 ]
 

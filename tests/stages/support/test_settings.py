@@ -67,6 +67,21 @@ def test_the_reports_own_training_is_one_word_away(tmp_path: Path) -> None:
     assert (params.network.patch, params.network.prediction, params.network.octaves) == (1, "epsilon", ())
 
 
+def test_the_course_preset_trains_a_guest_with_adam_alone(tmp_path: Path) -> None:
+    params = settings.parse(composed(tmp_path, "preset=course"))
+    group = yaml.safe_load((ROOT / "conf" / "network" / "course.yaml").read_text())
+    assert params.network.model_dump(mode="json") == group
+    assert params.train.muon_learning_rate == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "metrics" / "runs").glob("*/params.yaml")), ids=lambda p: p.parent.name)
+def test_params_of_kept_runs_are_read(path: Path) -> None:
+    network, written = settings.load(path).network, yaml.safe_load(path.read_text())["network"]
+    assert isinstance(network, OwnNetwork)
+    assert network.norm == written.get("norm", "middle")
+    assert from_mapping(network.model_dump()).channels == tuple(written["channels"])
+
+
 BASE = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
