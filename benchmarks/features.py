@@ -33,7 +33,8 @@ def our_features(name: str, images: int = IMAGES, device: str = "cpu") -> Callab
     """A case: features of so many digits by one of our extractors."""
     extractor = inception.get_extractor(name)
     net, digits = inception.build(extractor, random_weights()).to(device), peers.images()[:images]
-    return lambda: sum(len(batch) for batch in inception.features(net, extractor, digits, feature_batch(device)))
+    batches = digits.split(feature_batch(device))
+    return lambda: sum(len(inception.features(net, extractor, batch)) for batch in batches)
 
 
 def _stepper(net: Any, x: Tensor) -> Callable[[], int]:

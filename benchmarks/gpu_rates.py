@@ -115,7 +115,7 @@ def training() -> dict[str, Callable[[], Case]]:
 
 def _chain() -> Case:
     net, schedule = network().requires_grad_(False), make_schedule("linear", peers.T).to("cuda")
-    eps = inference.denoiser(net, schedule, torch.bfloat16)
+    eps = inference.sampling_denoiser(net, schedule, torch.bfloat16)
     noise = GpuNoise(0, "benchmark", first=0, count=SAMPLES, shape=(1, 28, 28), device="cuda")
     chain = Chain(eps, schedule, SAMPLERS["clipped"], STEPS, noise)
 
@@ -206,7 +206,7 @@ def epochs() -> float:
 def long_chain(images: int = 10_000, steps: int = 800) -> float:
     """Seconds of sampling 10,000 images in 800 steps, in the batches of the study, captures included."""
     net, schedule = network().requires_grad_(False), make_schedule("linear", steps).to("cuda")
-    eps = inference.denoiser(net, schedule, torch.bfloat16)
+    eps = inference.sampling_denoiser(net, schedule, torch.bfloat16)
 
     def run() -> None:
         for first in range(0, images, SAMPLES):

@@ -102,7 +102,9 @@ def _our_samples(net: nn.Module) -> Tensor:
     def noise(k: int) -> Tensor:
         return rng.image_noise(0, "sampling noise", k, first=0, count=SAMPLES, shape=(1, 28, 28))
 
-    *_, (_, x_0) = reverse(inference.denoiser(net, schedule, dtype), schedule, SAMPLERS["ancestral"], CALLS, noise)
+    *_, (_, x_0) = reverse(
+        inference.sampling_denoiser(net, schedule, dtype), schedule, SAMPLERS["ancestral"], CALLS, noise
+    )
     return to_uint8(x_0)
 
 

@@ -27,7 +27,7 @@ def _network() -> torch.nn.Module:
 def _ours() -> Callable[[], int]:
     device, dtype = choose(**use_threads().model_dump())
     schedule = make_schedule("linear", peers.T).to(device)
-    denoiser = inference.denoiser(_network().to(device), schedule, dtype)
+    denoiser = inference.sampling_denoiser(_network().to(device), schedule, dtype)
     sampler = SAMPLERS["clipped"]  # as DDPMScheduler does by default
 
     def noise(k: int) -> torch.Tensor:

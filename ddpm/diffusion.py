@@ -80,10 +80,16 @@ def q_sample(x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
     return _at(alpha_bar.sqrt(), x_0) * x_0 + _at((1 - alpha_bar).sqrt(), x_0) * eps
 
 
-def predict_x_0(x_t: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
-    """Invert ``q_sample`` for x_0; at alpha_bar_t = 0 nothing is left to invert and the result is not finite."""
-    alpha_bar = schedule.alpha_bar[t]
-    return (x_t - _at((1 - alpha_bar).sqrt(), x_t) * eps) / _at(alpha_bar.sqrt(), x_t)
+def x_0_from_epsilon(x_t: Tensor, eps: Tensor, signal: float | Tensor, noise: float | Tensor) -> Tensor:
+    """Eq. (4) solved for x_0.
+
+    Args:
+        x_t: noisy images, float ``[B, ...]``.
+        eps: the noise in them, or its prediction, like x_t.
+        signal, noise: sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), numbers or tensors that broadcast to x_t. Where
+            alpha_bar_t is 0 the result is not finite.
+    """
+    return (x_t - noise * eps) / signal
 
 
 def epsilon_from_v(v_theta: Denoiser, schedule: Schedule) -> Denoiser:
@@ -115,10 +121,13 @@ def posterior_coefficients(bar_t: Tensor, bar_s: Tensor) -> tuple[Tensor, Tensor
     return c_0, c_t, beta * (1 - bar_s) / (1 - bar_t)
 
 
-def posterior(x_0: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
-    """Mean ``[B, ...]`` and variance ``[B, 1, ...]`` of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eqs. 6 and 7)."""
-    c_0, c_t, variance = posterior_coefficients(schedule.alpha_bar[t], schedule.alpha_bar[t - 1])
-    return _at(c_0, x_0) * x_0 + _at(c_t, x_t) * x_t, _at(variance, x_t)
+def epsilon_coefficient(bar_t: Tensor, bar_s: Tensor) -> Tensor:
+    """Coefficient of eps in the mean of q(x_s | x_t, x_0) written in x_t and eps (Ho et al. 2020, eq. 11), <= 0.
+
+    That mean is x_t / sqrt(alpha) plus it times eps. Arguments as for ``posterior_coefficients``.
+    """
+    alpha = bar_t / bar_s
+    return -(1.0 - alpha) / ((1 - bar_t) * alpha).sqrt()
 
 
 def draw_t(count: int, T: int, generator: torch.Generator, device: torch.device | str) -> Tensor:

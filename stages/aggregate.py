@@ -37,6 +37,9 @@ Row = dict[str, Any]
 AXES = ("schedule", "T", "seed", "sampler")
 
 
+FROM_HELDOUT = ("loss_simple", "loss_common", "end_error_mean", "end_error_low", "end_error_rest")
+
+
 def loss_rows(cell: Cell) -> list[Row]:
     """One row per epoch: its mean training loss."""
     axes = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed}
@@ -54,7 +57,7 @@ def collect(grid: settings.Grid, losses: list[Row]) -> list[Row]:
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
         loss = last[cell.schedule, cell.T, cell.seed]
         heldout = artifacts.read_json(cell.heldout)
-        simple = {name: heldout[name] for name in ("loss_simple", "loss_common")}
+        simple = {name: heldout[name] for name in FROM_HELDOUT}
         second = {name: value for name, value in digits[tuple(key.values())].items() if name not in AXES}
         distances = dict(sorted((artifacts.read_json(cell.metrics(sampler)) | floors).items()))
         rows.append(key | {"loss": loss} | simple | distances | second)

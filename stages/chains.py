@@ -28,7 +28,7 @@ def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np
     device, dtype = choose(**compute.model_dump())
     table = read_schedule(cell)
     network = load_network(cell.model, device)
-    denoiser, graph = inference.denoiser(network, table.to(device), dtype), use_graph(network, device)
+    denoiser, graph = inference.sampling_denoiser(network, table.to(device), dtype), use_graph(network, device)
     sampler, steps = get_sampler(SAMPLER, cell.T)
     chain = sample_chain(denoiser, table, sampler, steps, cell.seed, 0, images, device, graph=graph)
     every = [to_uint8(x) for _, x in chain]

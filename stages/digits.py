@@ -1,6 +1,6 @@
 """Score every cell's samples in the features of the digit classifier.
 
-The scores are distance, precision, recall and class balance.
+The scores are distance, precision, recall and class balance, and beside them the mean pixel of the samples, 0..255.
 
 One process for the whole grid: the classifier takes ten thousand images in a second.
 """
@@ -40,7 +40,7 @@ def main() -> None:
         features, probabilities = (part.cpu().numpy() for part in classifier.predict(network, images.to(device)))
         key = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed, "sampler": sampler}
         scores = classifier_scores(real["reference"], features, probabilities, shares, device)
-        rows.append(key | scores | baseline)
+        rows.append(key | {"mean_pixel": float(images.double().mean())} | scores | baseline)
     artifacts.write_csv(METRICS / "digits.csv", rows)
     record("digits", "", time.monotonic() - started, len(rows) * params.sample.images)
 

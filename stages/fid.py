@@ -5,6 +5,7 @@ import time
 import typer
 
 from ddpm import artifacts
+from ddpm.core.device import choose
 from ddpm.errors import StudyError
 from ddpm.quality.scores import inception_scores
 from stages.support import settings
@@ -28,7 +29,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption,
             where=str(cell.features(sampler)),
             hint="run `dvc repro`",
         )
-    found = inception_scores(real["reference"], generated["samples"], params.fid.kid_images, params.fid.kid_block)
+    device, wanted = choose(**params.compute.model_dump())[0], params.fid
+    found = inception_scores(real["reference"], generated["samples"], wanted.kid_images, wanted.kid_block, device)
     extractor = {"extractor": identity["name"], "weights_sha256": identity["weights_sha256"]}
     artifacts.write_json(cell.metrics(sampler), found | extractor)
     record("fid", f"{cell}-{sampler}", time.monotonic() - started, len(generated["samples"]))

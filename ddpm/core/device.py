@@ -12,11 +12,13 @@ def choose(device: str, precision: str, threads: int) -> tuple[str, torch.dtype]
     """Resolve ``auto``: CUDA where there is one; bfloat16 where the device multiplies matrices in it natively.
 
     Sets the threads of this process: DVC would take a result for another's when they were the environment's to set.
+    And float32 is float32: by default convolutions on a GPU round their inputs to the 10 bits of TF32.
 
     Raises:
         StudyError: ``cuda`` was asked for and there is none.
     """
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         raise StudyError("no CUDA device here", where="compute.device", hint="use auto or cpu")

@@ -1,4 +1,4 @@
-"""Losses of a trained network on held-out images, comparable between schedules.
+"""Losses and errors of a trained network on held-out images, comparable between schedules.
 
 L_simple weighs the noise levels as the schedule does, so two schedules' values answer different questions. The loss at
 a given log SNR does not depend on the schedule, and its mean over a common grid is one question for all.
@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule, draw_t, q_sample
 from ddpm.errors import StudyError
 
 Array = NDArray[np.float64]
+
+LOW_FREQUENCY_BLOCK = 7  # pixels; a digit's stroke is 2 to 4 wide
 
 
 def _square_errors(network: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule) -> Tensor:
@@ -92,16 +95,58 @@ def loss_at(network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, n
 
 
 @dataclass(frozen=True)
+class ErrorParts:
+    """Orthogonal parts of the error eps_theta(x_t, t) - eps of N images: their squares add up to the mean square.
+
+    Attributes:
+        mean: over all images and pixels, with its sign.
+        low: root mean square of the low frequencies: the means of blocks of 7 x 7 pixels, without ``mean``.
+        rest: root mean square of what is left.
+    """
+
+    mean: float
+    low: float
+    rest: float
+
+
+def error_parts(network: Denoiser, x_0: Tensor, eps: Tensor, t: int, schedule: Schedule, batch_size: int) -> ErrorParts:
+    """The error of eps at one t, by its parts.
+
+    At t = T it is what the first reverse step multiplies, by 1 / sqrt(alpha_T) (Ho et al. 2020, eq. 11).
+
+    Args:
+        network: eps_theta, in float32 where the parts are to be free of rounding.
+        x_0: held-out images in [-1, 1], float32 ``[N, 1, 28, 28]``.
+        eps: noise, like x_0.
+        t: in 1..T.
+        schedule: the network's own, on x_0's device.
+        batch_size: images a call.
+    """
+    found = []
+    with torch.no_grad():
+        for images, noise in zip(x_0.split(batch_size), eps.split(batch_size), strict=True):
+            times = torch.full((len(images),), t, device=images.device)
+            found.append(network(q_sample(images, times, noise, schedule), times).double() - noise)
+    error = torch.cat(found)
+    mean = error.mean()
+    low = F.avg_pool2d(error, LOW_FREQUENCY_BLOCK) - mean
+    rest = error - mean - F.interpolate(low, scale_factor=LOW_FREQUENCY_BLOCK, mode="nearest")
+    return ErrorParts(float(mean), float(low.square().mean().sqrt()), float(rest.square().mean().sqrt()))
+
+
+@dataclass(frozen=True)
 class Losses:
-    """Losses of one network on held-out images.
+    """Losses and errors of one network on held-out images.
 
     Attributes:
         simple: L_simple image by image, float64 ``[N]``.
         at_levels: loss at each log SNR, float64 ``[L]``; None where the schedule does not cover them.
+        at_end: the error of eps at t = T.
     """
 
     simple: Array
     at_levels: Array | None
+    at_end: ErrorParts
 
     @property
     def simple_error(self) -> float:
@@ -110,17 +155,24 @@ class Losses:
 
 
 def measure(
-    network: Denoiser, x_0: Tensor, schedule: Schedule, levels: Array, images_per_level: int, batch_size: int = 500
+    network: Denoiser,
+    exact: Denoiser,
+    x_0: Tensor,
+    schedule: Schedule,
+    levels: Array,
+    images_per_level: int,
+    batch_size: int = 500,
 ) -> Losses:
-    """Both losses, with t and noise that depend on nothing else, so that networks are compared on equal noise.
+    """Losses and errors, with t and noise that depend on nothing else, so that networks are compared on equal noise.
 
     Args:
         network: eps_theta.
+        exact: the same in float32, for the error at t = T, which sampling takes in float32 where it is amplified.
         x_0: held-out images in [-1, 1], float32 ``[N, 1, 28, 28]``.
         schedule: the network's own, on x_0's device.
         levels: log SNRs, rising, float64 ``[L]``.
         images_per_level: how many of the images are used at each level.
-        batch_size: images a call, for L_simple.
+        batch_size: images a call.
     """
 
     def noise(purpose: str, index: int, images: Tensor) -> Tensor:
@@ -131,6 +183,8 @@ def measure(
     few = x_0[:images_per_level]
     generator = rng.stream(0, "held-out t", device=x_0.device)
     simple = simple_loss(network, x_0, noise("held-out", 0, x_0), schedule, generator, batch_size)
-    if not covers(schedule, levels):
-        return Losses(simple, None)
-    return Losses(simple, loss_at(network, few, schedule, levels, lambda i: noise("held-out level", i, few)))
+    at_end = error_parts(exact, x_0, noise("held-out end", 0, x_0), schedule.T, schedule, batch_size)
+    at_levels = None
+    if covers(schedule, levels):
+        at_levels = loss_at(network, few, schedule, levels, lambda i: noise("held-out level", i, few))
+    return Losses(simple, at_levels, at_end)

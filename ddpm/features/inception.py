@@ -6,7 +6,7 @@ does the same but takes the maximum in the last block. torchvision's blocks pool
 the subclasses here replace; every published state dict loads as it is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -175,14 +175,12 @@ def preprocess(images: Tensor, extractor: Extractor) -> Tensor:
     return x
 
 
-def features(network: nn.Module, extractor: Extractor, images: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Features of uint8 images ``[N, 1, 28, 28]``, batch by batch: float32 ``[b, dimensions]`` on the CPU.
+def features(network: nn.Module, extractor: Extractor, images: Tensor) -> Tensor:
+    """Features of one batch of uint8 images ``[B, 1, 28, 28]``: float32 ``[B, dimensions]`` on the CPU.
 
     ``core.device.feature_batch`` says which batch size suits a device.
     """
     device = next(network.parameters()).device
-    for batch in images.split(batch_size):
-        with torch.inference_mode():
-            x = preprocess(batch.to(device), extractor).contiguous(memory_format=torch.channels_last)
-            found = network(x).float().cpu()
-        yield found
+    with torch.inference_mode():
+        x = preprocess(images.to(device), extractor).contiguous(memory_format=torch.channels_last)
+        return network(x).float().cpu()  # type: ignore[no-any-return]

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
 
 from ddpm.core.rng import global_generator, stream
 from ddpm.errors import StudyError
@@ -70,7 +72,28 @@ def _guest(values: Mapping[str, Any]) -> nn.Module:
         known = ", ".join([UNET, *KINDS])
         raise StudyError(f"unknown kind {values['kind']!r}", where="network.kind", hint=f"choose one of {known}")
     try:
-        return KINDS[values["kind"]](**parameters)
+        network = KINDS[values["kind"]](**parameters)
     except (TypeError, ValueError, LookupError) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(f"parameters do not fit {values['kind']}: {reason}", where="network") from error
+    refuse_hidden_state(network)
+    return network
+
+
+def refuse_hidden_state(network: nn.Module) -> None:
+    """Refuse layers whose results the study could not reproduce.
+
+    Dropout draws from torch's global generator, and the moving average of the weights that is sampled from leaves out
+    running statistics.
+
+    Raises:
+        StudyError: such a layer, by its name.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, _DropoutNd) and module.p > 0:
+            problem, hint = "draws from torch's global generator", "set its dropout to 0"
+        elif isinstance(module, _NormBase) and module.track_running_stats:
+            problem, hint = "keeps running statistics", "use group norm or track_running_stats=False"
+        else:
+            continue
+        raise StudyError(f"{name} ({type(module).__name__}) {problem}", where="network.kind", hint=hint)

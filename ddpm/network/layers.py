@@ -1,11 +1,11 @@
 """The layers of the U-Net: time-conditioned residual blocks, self-attention, downsampling and upsampling, the head.
 
-Tensors are ``[B, C, H, W]`` with the channels last in memory: there a convolution of few channels is up to four times
-as fast on a CPU, and torch's group norm, which this file does without, 18 times as slow.
+Tensors are ``[B, C, H, W]`` with the channels last in memory: there a convolution of few channels is faster on a CPU,
+and torch's group norm, which this file does without, slower.
 
 A layer that depends on the time takes the projected time embedding in one of two forms: ``[B, K]``, a row an image, as
 in training, or ``[K]``, one for all images and without gradients, as in sampling. In the second form what the time adds
-is the bias of the convolution or norm before it, which costs no pass over the images.
+is the bias of the convolution or norm before it where there is one, which costs no pass over the images.
 """
 
 import math
@@ -48,7 +48,7 @@ def fourier_features_by_recursion(x: Tensor, octaves: tuple[int, ...]) -> Tensor
     """``fourier_features`` of ``[B, C, H, W]`` along C, with a sine and a cosine of the lowest octave only.
 
     From an octave to the next, sin 2a = sin a (2 cos a) and 2 cos 2a = (2 cos a)^2 - 2. The errors that add up are as
-    small as those of a large angle in float32. It takes a third of the time, but its gradient would take longer.
+    small as those of a large angle in float32. It is faster, but its gradient would be slower.
     """
     if not octaves:
         return x
@@ -140,7 +140,7 @@ class Down(nn.Module):
 class Up(nn.Module):
     """Double the side and change the channels: a transposed convolution of 2 x 2 with stride 2.
 
-    Written as a product and a permutation, which takes half the time of ``nn.ConvTranspose2d``.
+    Written as a product and a permutation, which is faster than ``nn.ConvTranspose2d``.
     """
 
     def __init__(self, c_in: int, c_out: int) -> None:

@@ -141,7 +141,7 @@ class UNet(nn.Module):
         else:
             scale, shift = time[:, :, None, None].chunk(2, 1)
             y = self.head(F.silu(normalise(x) * (1 + scale) + shift))
-        # pixel_shuffle, in half the time: [B, patch^2, H, W] -> [B, 1, H patch, W patch]
+        # pixel_shuffle written out, faster with the channels last: [B, patch^2, H, W] -> [B, 1, H patch, W patch]
         b, _, height, width = y.shape
         p = self.patch
         y = y.permute(0, 2, 3, 1).reshape(b, height, width, p, p).transpose(2, 3)

@@ -48,6 +48,7 @@ def frechet_infinity(
     order: Callable[[int], ArrayLike],
     divisions: tuple[int, ...] = (1, 2, 3, 4),
     replicates: int = 4,
+    device: str = "cpu",
 ) -> Estimate:
     """Frechet distance extrapolated to infinitely many rows of x (Chong & Forsyth 2020, section 4).
 
@@ -65,6 +66,7 @@ def frechet_infinity(
         order: ``order(k)`` is a permutation of n for replicate k, int ``[n]``: randomness stays with the caller.
         divisions: into how many blocks the rows are cut, ascending.
         replicates: how many permutations are averaged.
+        device: as for ``fit_gaussian``.
 
     Raises:
         StudyError: the smallest blocks would have fewer than 2 rows.
@@ -74,7 +76,7 @@ def frechet_infinity(
         raise StudyError(f"{len(a)} rows cannot be cut into {divisions[-1]} blocks", where="frechet_infinity")
 
     def distance(rows: ArrayLike) -> float:
-        return gaussian_distance(fit_gaussian(rows), real)
+        return gaussian_distance(fit_gaussian(rows, device), real)
 
     intercepts, errors = [], []
     for replicate in range(replicates):

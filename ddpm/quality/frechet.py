@@ -1,4 +1,4 @@
-"""Distances between two sets of features. NumPy only, float64, no regularisation.
+"""Distances between two sets of features: float64, by NumPy or by torch on a GPU, no regularisation.
 
 Frechet distance between Gaussians (Dowson & Landau 1982), as FID uses it (Heusel et al. 2017, eq. 6):
 
@@ -9,8 +9,10 @@ covariance, no matrix square root and no epsilon is needed, and singular covaria
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ddpm.errors import StudyError
@@ -37,13 +39,19 @@ def checked_pair(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     return a, b
 
 
-def _factor(x: Array) -> Array:
-    """R with R^T R = covariance of x (n - 1 in the denominator), at most d rows."""
-    centred: Array = (x - x.mean(0)) / np.sqrt(len(x) - 1)
-    if len(x) <= x.shape[1]:
-        return centred
-    triangle: Array = np.asarray(np.linalg.qr(centred, mode="r"))
-    return triangle
+def on_device(x: Array, device: str) -> Any:
+    """The array itself on a CPU, where NumPy computes, and a tensor elsewhere."""
+    return x if device == "cpu" else torch.from_numpy(x).to(device)
+
+
+def _factor(x: Any) -> Array:
+    """R with R^T R = covariance of x (n - 1 in the denominator), at most d rows; x is an array or a tensor."""
+    centred = (x - x.mean(0)) / np.sqrt(len(x) - 1)
+    if len(x) > x.shape[1]:
+        linalg = torch.linalg if isinstance(x, torch.Tensor) else np.linalg
+        triangle = linalg.qr(centred, mode="r")
+        centred = triangle.R if isinstance(x, torch.Tensor) else triangle
+    return np.asarray(centred.cpu() if isinstance(x, torch.Tensor) else centred)
 
 
 @dataclass(frozen=True)
@@ -54,17 +62,18 @@ class Gaussian:
     root: Array
 
 
-def fit_gaussian(features: ArrayLike) -> Gaussian:
+def fit_gaussian(features: ArrayLike, device: str = "cpu") -> Gaussian:
     """Fit once what is compared often: for many rows this is the costly part of a distance.
 
     Args:
         features: float ``[n, d]``.
+        device: by NumPy on a CPU, by torch on a GPU.
 
     Raises:
         StudyError: fewer than two rows, other shapes, or NaN.
     """
     x = _checked(features, "features")
-    return Gaussian(x.mean(0), _factor(x))
+    return Gaussian(x.mean(0), _factor(on_device(x, device)))
 
 
 def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
@@ -97,16 +106,16 @@ def rows_at_once(columns: int) -> int:
     return max(1, _PAIRS // columns)
 
 
-def _kernel_sum(a: Array, b: Array, diagonal: bool = True) -> float:
+def _kernel_sum(a: Any, b: Any, diagonal: bool = True) -> float:
     """Sum of the cubic kernel over all pairs of rows, without the pairs (i, i) unless ``diagonal``."""
     total, rows = 0.0, rows_at_once(len(b))
     for start in range(0, len(a), rows):
         kernel = (a[start : start + rows] @ b.T / a.shape[1] + 1.0) ** 3
-        total += float(kernel.sum() if diagonal else kernel.sum() - np.trace(kernel, offset=start))
+        total += float(kernel.sum() if diagonal else kernel.sum() - kernel.diagonal(start).sum())
     return total
 
 
-def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
+def kernel_distance(x: ArrayLike, y: ArrayLike, device: str = "cpu") -> float:
     """Unbiased squared MMD with the cubic kernel (x . y / d + 1)^3: KID (Binkowski et al. 2018, section 4).
 
     Time grows with (n + m)^2, memory with n + m: the kernel is summed a block of rows at a time.
@@ -114,11 +123,12 @@ def kernel_distance(x: ArrayLike, y: ArrayLike) -> float:
     Args:
         x: float ``[n, d]``.
         y: float ``[m, d]``.
+        device: by NumPy on a CPU, by torch on a GPU.
 
     Returns:
         The estimate from all pairs, its expectation 0 for equal distributions; it can be negative.
     """
-    a, b = checked_pair(x, y)
+    a, b = (on_device(rows, device) for rows in checked_pair(x, y))
     n, m = len(a), len(b)
     within_a = _kernel_sum(a, a, diagonal=False) / (n * (n - 1))
     within_b = _kernel_sum(b, b, diagonal=False) / (m * (m - 1))

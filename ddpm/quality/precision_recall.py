@@ -65,7 +65,5 @@ def precision_recall(
     a, b = frechet.checked_pair(generated, real)
     if not 1 <= neighbours < min(len(a), len(b)):
         raise StudyError(f"{neighbours} neighbours need more points than {min(len(a), len(b))}", where="neighbours")
-    if device == "cpu":
-        return _covered(a, b, neighbours), _covered(b, a, neighbours)
-    x, y = (torch.from_numpy(points).to(device) for points in (a, b))
+    x, y = (frechet.on_device(points, device) for points in (a, b))
     return _covered(x, y, neighbours), _covered(y, x, neighbours)

@@ -22,7 +22,9 @@ def _permutation(rows: int, replicate: int) -> NDArray[np.int64]:
     return order
 
 
-def inception_scores(reference: Features, samples: Features, kid_images: int, kid_block: int) -> dict[str, float | int]:
+def inception_scores(
+    reference: Features, samples: Features, kid_images: int, kid_block: int, device: str
+) -> dict[str, float | int]:
     """FID, KID, precision and recall of samples; what real images score instead is the stage ``baseline``'s.
 
     ``fid_equal_n`` takes as many images of the reference as there are samples, and so do precision and recall.
@@ -32,18 +34,19 @@ def inception_scores(reference: Features, samples: Features, kid_images: int, ki
         samples: features of the samples, ``[n, d]``, n at most m.
         kid_images: how many reference images KID takes.
         kid_block: images of a block of KID, for its standard error.
+        device: where the sums over many rows are computed.
     """
-    n, all_real = len(samples), fit_gaussian(reference)
-    generated = fit_gaussian(samples)
+    n, all_real = len(samples), fit_gaussian(reference, device)
+    generated = fit_gaussian(samples, device)
     kid = kernel_distance_by_blocks(samples, reference[:kid_images], kid_block)
-    infinite = frechet_infinity(samples, all_real, lambda k: _permutation(n, k))
-    precision, recall = precision_recall(samples, reference[:n])
+    infinite = frechet_infinity(samples, all_real, lambda k: _permutation(n, k), device=device)
+    precision, recall = precision_recall(samples, reference[:n], device=device)
     return {
         "fid": gaussian_distance(generated, all_real),
-        "fid_equal_n": gaussian_distance(generated, fit_gaussian(reference[:n])),
+        "fid_equal_n": gaussian_distance(generated, fit_gaussian(reference[:n], device)),
         "fid_infinity": infinite.value,
         "fid_infinity_error": infinite.error,
-        "kid": kernel_distance(samples, reference[:kid_images]),
+        "kid": kernel_distance(samples, reference[:kid_images], device),
         "kid_error": kid.error,
         "precision": precision,
         "recall": recall,

@@ -13,7 +13,7 @@ from ddpm.network import unet
 from ddpm.network.unet import UNet
 
 
-def denoiser(network: nn.Module, schedule: Schedule, dtype: torch.dtype) -> Denoiser:
+def sampling_denoiser(network: nn.Module, schedule: Schedule, dtype: torch.dtype) -> Denoiser:
     """eps_theta of a trained network, for a t of one element; equal to ``unet.denoiser`` up to rounding.
 
     A network of another kind than our own has no projections to precompute: it is called as in training.

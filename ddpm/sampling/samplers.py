@@ -9,30 +9,47 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ddpm.diffusion import Denoiser, Schedule, posterior_coefficients
+from ddpm.diffusion import Denoiser, Schedule, epsilon_coefficient, posterior_coefficients, x_0_from_epsilon
 from ddpm.errors import StudyError
+
+AMPLIFIES = 1.9  # a step that multiplies x_t by so much, and eps_theta's rounding with it, takes eps_theta in float32
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """How a step is taken: with the predicted x_0 clipped to [-1, 1] or not, with fresh noise or without."""
+    """How steps are taken.
 
-    name: str
-    clip: bool
-    stochastic: bool
+    Attributes:
+        clip: in which reverse steps the predicted x_0 is clipped to [-1, 1].
+        stochastic: with fresh noise or without.
+        left_out: how many of the first reverse steps are left out: the chain begins that much later, from pure noise.
+    """
+
+    clip: Literal["all", "none", "first", "rest"]
+    stochastic: bool = True
+    left_out: int = 0
+
+    def clips(self, position: int) -> bool:
+        """Whether the reverse step at this position, counted from 0, clips."""
+        return self.clip in ("all", "first" if position == 0 else "rest")
 
 
 SAMPLERS: dict[str, Sampler] = {
     # the report's: Ho et al. 2020, algorithm 2, with the posterior variance and no clip
-    "ancestral": Sampler("ancestral", clip=False, stochastic=True),
+    "ancestral": Sampler("none"),
     # the same with the predicted x_0 clipped, as in Ho et al.'s code
-    "clipped": Sampler("clipped", clip=True, stochastic=True),
+    "clipped": Sampler("all"),
     # Song et al. 2020, eq. 12 with eta = 0; eps is taken anew from the clipped x_0, as in Dhariwal & Nichol's code
-    "ddim": Sampler("ddim", clip=True, stochastic=False),
+    "ddim": Sampler("all", stochastic=False),
+    # three that tell what the first reverse step does: clipped there alone, everywhere else, or left out
+    "clipped-first": Sampler("first"),
+    "clipped-rest": Sampler("rest"),
+    "late-start": Sampler("none", left_out=1),
 }
 
 
@@ -43,15 +60,19 @@ def get_sampler(name: str, T: int) -> tuple[Sampler, int]:
         The sampler, and how many steps it takes.
 
     Raises:
-        StudyError: the sampler is unknown, or takes more steps than T.
+        StudyError: the sampler is unknown, takes more steps than T, or leaves none to take.
     """
-    word, _, steps = name.partition("-")
-    if word not in SAMPLERS or (steps and not steps.isdecimal()):
+    word, _, steps = name.rpartition("-")
+    if not (word and steps.isdecimal()):
+        word, steps = name, ""
+    if word not in SAMPLERS:
         close = difflib.get_close_matches(word, SAMPLERS, n=1)
-        hint = f"did you mean {close[0]}?" if close and not steps else f"choose one of {', '.join(SAMPLERS)}"
+        hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SAMPLERS)}"
         raise StudyError(f"unknown sampler {name!r}", hint=f"{hint}; ancestral-50 takes 50 of the T steps")
-    timesteps(T, int(steps or T))
-    return SAMPLERS[word], int(steps or T)
+    sampler, taken = SAMPLERS[word], int(steps or T)
+    if len(timesteps(T, taken)) <= sampler.left_out:
+        raise StudyError(f"{name} leaves none of {taken} steps", hint=f"choose more than {sampler.left_out}")
+    return sampler, taken
 
 
 def timesteps(T: int, steps: int) -> list[int]:
@@ -71,7 +92,8 @@ def timesteps(T: int, steps: int) -> list[int]:
 class Step:
     """The numbers of one reverse step t -> s: x_s = c_t x_t + c_hat (x_0 or eps) + sigma z.
 
-    With a clip, x_0 is that of (x_t - noise eps) / signal, clipped.
+    With ``clip``, x_0 = (x_t - noise eps) / signal is clipped to [-1, 1] and takes the place of eps. ``gain`` is
+    1 / sqrt(alpha_{t|s}).
     """
 
     t: int
@@ -81,13 +103,26 @@ class Step:
     sigma: float
     signal: float
     noise: float
+    gain: float
+    clip: bool
+
+    @property
+    def amplifies(self) -> bool:
+        """Whether eq. (11) multiplies x_t, and any error of eps with it, by ``AMPLIFIES`` or more."""
+        return self.gain >= AMPLIFIES
 
 
-def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> Step:
+def step_coefficients(schedule: Schedule, t: int, s: int, *, clip: bool, stochastic: bool = True) -> Step:
     """Coefficients of the step from t to s < t, computed in float64.
 
     Without a clip ``c_hat`` multiplies the network's eps (Ho et al. 2020, eq. 11), since going through x_0 would divide
     by sqrt(alpha_bar_t) and multiply by it again; with a clip it multiplies the clipped x_0 (eq. 7).
+
+    Args:
+        schedule: its tables.
+        t, s: from and to.
+        clip: whether the step clips x_0. A DDIM step goes through x_0 either way.
+        stochastic: with fresh noise (ancestral), or without (DDIM with eta = 0).
 
     Raises:
         StudyError: alpha_bar_t = 0 or alpha_t = 0, where eps says nothing about x_0.
@@ -98,18 +133,17 @@ def step_coefficients(schedule: Schedule, sampler: Sampler, t: int, s: int) -> S
             f"alpha_bar is 0 at t = {t}: eps-prediction cannot start from pure noise",
             hint="sample a sub-sequence that begins earlier, or a schedule without zero terminal SNR",
         )
-    signal, noise = math.sqrt(bar_t), math.sqrt(1 - bar_t)
-    if not sampler.stochastic:
+    signal, noise, gain = math.sqrt(bar_t), math.sqrt(1 - bar_t), math.sqrt(bar_s / bar_t)
+    if not stochastic:
         # DDIM, eq. (12), eta = 0: x_s = sqrt(bar_s) x_0 + sqrt(1 - bar_s) (x_t - sqrt(bar_t) x_0) / sqrt(1 - bar_t)
         ratio = math.sqrt((1 - bar_s) / (1 - bar_t))
-        return Step(t, s, ratio, math.sqrt(bar_s) - ratio * math.sqrt(bar_t), 0.0, signal, noise)
+        return Step(t, s, ratio, math.sqrt(bar_s) - ratio * signal, 0.0, signal, noise, gain, clip)
     c_0, c_t, variance = map(float, posterior_coefficients(schedule.alpha_bar[t], schedule.alpha_bar[s]))
     sigma = math.sqrt(variance)  # eq. (7): beta-tilde
-    if sampler.clip:
-        return Step(t, s, c_t, c_0, sigma, signal, noise)  # eq. (7)
-    # eq. (11): mu = (x_t - beta / sqrt(1 - bar_t) eps) / sqrt(alpha)
-    alpha = bar_t / bar_s  # alpha_{t|s}
-    return Step(t, s, 1 / math.sqrt(alpha), -(1.0 - alpha) / math.sqrt((1 - bar_t) * alpha), sigma, signal, noise)
+    if clip:
+        return Step(t, s, c_t, c_0, sigma, signal, noise, gain, clip)  # eq. (7)
+    c_eps = float(epsilon_coefficient(schedule.alpha_bar[t], schedule.alpha_bar[s]))  # eq. (11)
+    return Step(t, s, gain, c_eps, sigma, signal, noise, gain, clip)
 
 
 def plan(schedule: Schedule, sampler: Sampler, steps: int) -> list[Step]:
@@ -118,8 +152,11 @@ def plan(schedule: Schedule, sampler: Sampler, steps: int) -> list[Step]:
     Steps with alpha_bar_t = 0 are skipped: x_0 cannot be recovered from epsilon there. The chain then begins at the
     next t, where almost nothing of x_0 is left.
     """
-    sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0]
-    return [step_coefficients(schedule, sampler, t, s) for t, s in pairwise([*sequence, 0])]
+    sequence = [t for t in timesteps(schedule.T, steps) if schedule.alpha_bar[t] > 0][sampler.left_out :]
+    return [
+        step_coefficients(schedule, t, s, clip=sampler.clips(position), stochastic=sampler.stochastic)
+        for position, (t, s) in enumerate(pairwise([*sequence, 0]))
+    ]
 
 
 def reverse(
@@ -129,6 +166,7 @@ def reverse(
     steps: int,
     noise: Callable[[int], Tensor],
     taken: tuple[int, Tensor] | None = None,
+    exact: Denoiser | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Run the reverse process and yield ``(s, x_s)`` after every step, the last being ``(0, x_0)``.
 
@@ -140,6 +178,7 @@ def reverse(
         noise: ``noise(k)`` gives standard normal float32 ``[B, 1, 28, 28]``: x_T for k = 0, the noise of the k-th step
             after that. A pure function of k, so the chain is reproducible.
         taken: how many steps were taken before, and the images after them, to go on from there.
+        exact: eps_theta in float32, for the steps that amplify its rounding (``Step.amplifies``); ``network`` if None.
 
     Yields:
         float32 images; x_0 is not clipped to [-1, 1] beyond what the sampler does.
@@ -148,10 +187,10 @@ def reverse(
     steps_left = plan(schedule, sampler, steps)[done:]
     for k, step in enumerate(steps_left, start=done + 1):
         with torch.no_grad():
-            eps = network(x, torch.tensor([step.t], device=x.device)).float()
-        hat = eps
-        if sampler.clip:
-            hat = x.sub(eps, alpha=step.noise).div_(step.signal).clamp_(-1, 1)
+            eps_theta = exact if exact is not None and step.amplifies else network
+            hat = eps_theta(x, torch.tensor([step.t], device=x.device)).float()
+        if step.clip:
+            hat = x_0_from_epsilon(x, hat, step.signal, step.noise).clamp_(-1, 1)
         x = (step.c_t * x).add_(hat, alpha=step.c_hat)
         if step.sigma > 0:
             x.add_(noise(k), alpha=step.sigma)

@@ -11,6 +11,7 @@ from ddpm import artifacts
 from ddpm.core.device import feature_batch
 from ddpm.errors import StudyError
 from ddpm.features import inception
+from stages.support import parallel
 from stages.support.cells import WEIGHTS
 from stages.support.cli import progress
 from stages.support.resume import Resume
@@ -36,7 +37,7 @@ class Embedder:
         self.extractor = extractor
         self.network = inception.build(extractor, {key: torch.from_numpy(value) for key, value in tensors.items()})
         self.network.to(device)
-        self.batch = feature_batch(device)
+        self.batch, self.workers = feature_batch(device), parallel.workers(device)
         digest = hashlib.sha256(artifacts.read_bytes(WEIGHTS)).hexdigest()
         self.identity = {key: str(value) for key, value in asdict(extractor).items()}
         self.identity |= {"weights_sha256": digest, "dtype": "float32"}
@@ -51,14 +52,18 @@ class Embedder:
         with progress(label, len(images), "images") as advance:
             advance(sum(map(len, batches)))
             left = images[sum(map(len, batches)) :]
-            for batch in inception.features(self.network, self.extractor, left, self.batch) if len(left) else ():
-                batches.append(batch.numpy())
+            for batch in parallel.in_order(self._features, left.split(self.batch) if len(left) else (), self.workers):
+                batches.append(batch)
                 advance(len(batch))
                 if resume.due():
                     resume.save({"features": np.concatenate(batches)})
         found = np.concatenate(batches)
         resume.save({"features": found})  # until the whole stage is done, which may have more sets to come
         self.finished.append(resume)
+        return found
+
+    def _features(self, images: torch.Tensor, _: object) -> np.ndarray:
+        found: np.ndarray = inception.features(self.network, self.extractor, images).numpy()
         return found
 
     def forget(self) -> None:

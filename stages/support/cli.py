@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,5 +105,11 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
             last = time.monotonic()
             line()
 
-    yield advance
+    lock = threading.Lock()  # several threads may advance
+
+    def safely(done: int) -> None:
+        with lock:
+            advance(done)
+
+    yield safely
     line()

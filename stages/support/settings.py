@@ -53,10 +53,14 @@ class Train(Strict):
 
 
 class Sample(Strict):
-    """Images per cell and sampler; the batch size changes the speed, never which noise an image gets."""
+    """Images per cell and sampler; the batch size changes the speed, never which noise an image gets.
+
+    ``seed`` names the noise of the samples; None: that of the training, which runs without this parameter had too.
+    """
 
     images: Annotated[int, Field(ge=8)]
     batch_size: Positive
+    seed: Annotated[int, Field(ge=0)] | None = None
 
 
 class Reference(Strict):

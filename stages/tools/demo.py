@@ -69,7 +69,7 @@ def main(
         return rng.image_noise(0, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
 
     net.load_state_dict(training.ema.state_dict())
-    denoiser = inference.denoiser(net, table, dtype)
+    denoiser = inference.sampling_denoiser(net, table, dtype)
     chain = [noise(0), *(x for _, x in reverse(denoiser, table, SAMPLERS["ancestral"], timesteps, noise))]
     frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
 

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.support import settings
+from stages.support import parallel, settings
 from stages.support.cli import clock, command_line
 from stages.support.paths import root
 from stages.tools.jobs import Job, plan
@@ -154,6 +154,7 @@ def show(board: Board, console: Console, workers: "list[Future[None]]") -> None:
 def main(
     jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time, one thread each.")] = os.cpu_count() or 1,
 ) -> None:
+    os.environ[parallel.WORKERS] = "1"  # of each stage: the cells take all cores
     params = settings.load()
     begin(params, jobs)
     board = Board(plan(params, left_to_do()))

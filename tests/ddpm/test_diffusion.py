@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from ddpm.diffusion import Schedule, epsilon_from_v, l_simple, posterior, predict_x_0, prior_kl, q_sample
+from ddpm.diffusion import (
+    Schedule,
+    epsilon_from_v,
+    l_simple,
+    posterior_coefficients,
+    prior_kl,
+    q_sample,
+    x_0_from_epsilon,
+)
 from ddpm.schedules import make_schedule
 
 
@@ -46,9 +54,10 @@ def test_q_sample_takes_each_images_own_t(schedule: Schedule) -> None:
         assert torch.equal(together[i : i + 1], q_sample(x_0[i : i + 1], t[i : i + 1], eps[i : i + 1], schedule))
 
 
-def test_predict_x_0_inverts_q_sample(schedule: Schedule) -> None:
+def test_x_0_from_epsilon_inverts_q_sample(schedule: Schedule) -> None:
     x_0, eps, t = noise(8, 1, 4, 4).double(), noise(8, 1, 4, 4, seed=1).double(), torch.arange(1, 9)
-    torch.testing.assert_close(predict_x_0(q_sample(x_0, t, eps, schedule), t, eps, schedule), x_0)
+    signal, spread = (v.sqrt().view(8, 1, 1, 1) for v in (schedule.alpha_bar[t], 1 - schedule.alpha_bar[t]))
+    torch.testing.assert_close(x_0_from_epsilon(q_sample(x_0, t, eps, schedule), eps, signal, spread), x_0)
 
 
 def test_noise_is_read_off_the_true_velocity(schedule: Schedule) -> None:
@@ -71,8 +80,8 @@ def test_error_of_velocity_fades_with_the_signal() -> None:
 @pytest.mark.parametrize("t", [1, 2, 30, 60])
 def test_posterior_is_bayes_rule(schedule: Schedule, t: int) -> None:
     # q(x_{t-1} | x_t, x_0) is proportional to q(x_t | x_{t-1}) q(x_{t-1} | x_0): precisions add up
-    x_0, x_t = torch.tensor([[0.3]], dtype=torch.float64), torch.tensor([[-0.8]], dtype=torch.float64)
-    mean, variance = posterior(x_0, x_t, torch.tensor([t]), schedule)
+    c_0, c_t, variance = posterior_coefficients(schedule.alpha_bar[t], schedule.alpha_bar[t - 1])
+    mean = c_0 * 0.3 + c_t * -0.8
     alpha, beta, before = (float(v) for v in (schedule.alpha[t], schedule.beta[t], schedule.alpha_bar[t - 1]))
     if t == 1:
         assert float(variance) == 0

@@ -12,6 +12,12 @@ from ddpm.core.device import choose
 from ddpm.errors import StudyError
 
 
+def test_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    choose("cpu", "float32", 1)
+    assert not torch.backends.cudnn.allow_tf32
+
+
 def test_explicit_choice_is_kept() -> None:
     assert choose("cpu", "float32", 1) == ("cpu", torch.float32)
     assert choose("cpu", "bfloat16", 1) == ("cpu", torch.bfloat16)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ddpm.core import rng
-from ddpm.diagnostics.heldout import covers, loss_at, measure, simple_loss
+from ddpm.diagnostics.heldout import covers, error_parts, loss_at, measure, simple_loss
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
@@ -95,8 +95,9 @@ def test_measure_asks_every_network_the_same_question() -> None:
     first: list[Tensor] = []
     second: list[Tensor] = []
     levels = np.array([-2.0, 0.0, 2.0])
-    a, b = (measure(record(seen), images(40), SCHEDULE, levels, 16, 25) for seen in (first, second))
-    assert len(first) == len(second) == 2 + 2 * 3  # two batches, and two steps beside each level
+    a, b = (measure(record(seen), record(seen), images(40), SCHEDULE, levels, 16, 25) for seen in (first, second))
+    assert len(first) == len(second) == 2 + 2 * 3 + 2  # two batches, two steps beside each level, two batches at T
+    assert {int(t) for batch in first[2:4] for t in batch[:, -1]} == {SCHEDULE.T}
     assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
     assert np.array_equal(a.simple, b.simple)
     assert a.simple.shape == (40,)
@@ -108,4 +109,30 @@ def test_measure_asks_every_network_the_same_question() -> None:
 def test_a_level_beyond_the_schedule_leaves_the_common_loss_out() -> None:
     levels = np.array([-20.0, 0.0])
     assert not covers(SCHEDULE, levels)
-    assert measure(nothing, images(4), SCHEDULE, levels, 2).at_levels is None
+    assert measure(nothing, nothing, images(4), SCHEDULE, levels, 2).at_levels is None
+
+
+def test_parts_of_an_error_that_is_known() -> None:
+    """An offset, blocks of 7 x 7 pixels and single pixels, of known size."""
+    blocks = torch.tensor([1.0, -1.0]).repeat(8).view(1, 1, 4, 4).repeat_interleave(7, 2).repeat_interleave(7, 3)
+    pixels = torch.randn((1, 1, 28, 28), generator=rng.stream(0, "pixels"))
+    pixels -= torch.nn.functional.avg_pool2d(pixels, 7).repeat_interleave(7, 2).repeat_interleave(7, 3)
+    pixels /= pixels.square().mean().sqrt()
+    eps = noise(0)
+
+    def wrong(x_t: Tensor, t: Tensor) -> Tensor:
+        assert set(t.tolist()) == {SCHEDULE.T}
+        signal, spread = (float(v.sqrt()) for v in (SCHEDULE.alpha_bar[-1], 1 - SCHEDULE.alpha_bar[-1]))
+        return (x_t - signal * images(16)[: len(x_t)]) / spread - 0.01 + 0.02 * blocks + 0.03 * pixels
+
+    found = error_parts(wrong, images(16), eps, SCHEDULE.T, SCHEDULE, batch_size=16)
+    assert found.mean == pytest.approx(-0.01, abs=1e-5)
+    assert found.low == pytest.approx(0.02, rel=1e-3)
+    assert found.rest == pytest.approx(0.03, rel=1e-3)
+
+
+def test_parts_of_an_error_add_up_whatever_the_batch() -> None:
+    eps = noise(0)
+    found, again = (error_parts(nothing, images(16), eps, 50, SCHEDULE, size) for size in (16, 5))
+    assert found.mean**2 + found.low**2 + found.rest**2 == pytest.approx(float(eps.double().square().mean()))
+    assert found == again

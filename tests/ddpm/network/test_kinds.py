@@ -60,7 +60,7 @@ def test_a_guest_is_called_with_t_from_0_and_falls_back_to_plain_calls() -> None
     x, t = torch.randn(3, 1, 28, 28, generator=rng.stream(0, "x")), torch.tensor([7])
     with torch.no_grad():
         expected = net.get_submodule("net")(x, torch.tensor([6])).sample
-        assert torch.equal(inference.denoiser(net, SCHEDULE, torch.float32)(x, t), expected)
+        assert torch.equal(inference.sampling_denoiser(net, SCHEDULE, torch.float32)(x, t), expected)
     assert not use_graph(net, "cuda")
     assert use_graph(create(OWN), "cuda")
     assert not use_graph(create(OWN), "cpu")
@@ -109,12 +109,19 @@ def test_a_kind_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scale.item() == 0.5
 
 
+def test_running_statistics_are_refused() -> None:
+    kinds.refuse_hidden_state(nn.Sequential(nn.GroupNorm(1, 4), nn.BatchNorm2d(4, track_running_stats=False)))
+    with pytest.raises(StudyError, match=r"1 \(BatchNorm2d\) keeps running statistics; use group norm"):
+        kinds.refuse_hidden_state(nn.Sequential(nn.Conv2d(1, 4, 1), nn.BatchNorm2d(4)))
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
         ({"kind": "resnet"}, "unknown kind 'resnet'.*choose one of unet, diffusers-unet2d"),
         (TINY | {"colour": "red"}, "parameters do not fit diffusers-unet2d: .*colour"),
         (TINY | {"down_block_types": ["DownBlock2D"]}, "parameters do not fit"),
+        (TINY | {"dropout": 0.1}, r"\(Dropout\) draws from torch's global generator; set its dropout to 0"),
     ],
 )
 def test_wrong_parameters_are_one_line(values: dict[str, Any], says: str) -> None:

@@ -13,7 +13,7 @@ def normal(n: int, seed: int, shift: float = 0.0) -> np.ndarray:
 
 def test_every_score_sees_samples_of_another_distribution() -> None:
     reference = normal(1000, 0)
-    good, bad = (inception_scores(reference, normal(200, 1, shift), 400, 20) for shift in (0.0, 1.0))
+    good, bad = (inception_scores(reference, normal(200, 1, shift), 400, 20, "cpu") for shift in (0.0, 1.0))
     assert all(bad[name] > good[name] for name in ("fid", "fid_equal_n", "fid_infinity", "kid"))
     assert bad["precision"] < good["precision"]
 

@@ -60,7 +60,7 @@ def denoiser(device: str, schedule: Schedule, dtype: torch.dtype = torch.float32
     unet.initialise(net, rng.stream(0, "test"))
     generator = rng.stream(0, "head")
     torch.nn.init.normal_(net.head.weight, std=0.1, generator=generator)  # a new network's is 0
-    return inference.denoiser(net.to(device), schedule.to(device), dtype)
+    return inference.sampling_denoiser(net.to(device), schedule.to(device), dtype)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -70,6 +70,8 @@ def test_same_steps_as_the_eager_chain(device: str, sampler: str, steps: int) ->
     """Each from the same images: rounding differs, and a chain magnifies it, cosine's first step 100 times."""
     schedule = make_schedule("linear", 20).to(device)
     eps, chosen, draws = denoiser(device, schedule), SAMPLERS[sampler], noise(device)
+    if steps <= chosen.left_out:
+        pytest.skip("no step is left")
     expected = [(s, x.clone()) for s, x in reverse(eps, schedule, chosen, steps, draws)]
     chain = Chain(eps, schedule, chosen, steps, draws)
     assert [s for s, _ in chain.run()] == [s for s, _ in expected]

@@ -29,7 +29,7 @@ def test_parity_with_the_network(architecture: Architecture, t: int) -> None:
     x, _ = inputs()
     one = torch.tensor([t])
     with torch.no_grad():
-        found = inference.denoiser(net, SCHEDULE, torch.float32)(x, one)
+        found = inference.sampling_denoiser(net, SCHEDULE, torch.float32)(x, one)
         expected = unet.denoiser(net, SCHEDULE, torch.float32)(x, one)
     assert found.shape == x.shape
     assert found.dtype == torch.float32
@@ -42,7 +42,9 @@ def test_bfloat16_is_as_near_to_float32_as_the_networks_own(architecture: Archit
     x, t = inputs(64)[0], torch.tensor([20])
     with torch.no_grad():
         exact = unet.denoiser(net, SCHEDULE, torch.float32)(x, t)
-        own, found = (module.denoiser(net, SCHEDULE, torch.bfloat16)(x, t) for module in (unet, inference))
+        own, found = (
+            make(net, SCHEDULE, torch.bfloat16)(x, t) for make in (unet.denoiser, inference.sampling_denoiser)
+        )
     assert found.dtype == torch.float32
     assert 0 < float((found - exact).square().mean()) < 1.5 * float((own - exact).square().mean())
 
@@ -50,7 +52,7 @@ def test_bfloat16_is_as_near_to_float32_as_the_networks_own(architecture: Archit
 def test_it_is_a_copy_and_needs_no_gradient() -> None:
     net = awake(SMALL)
     x, t = inputs()[0], torch.tensor([3])
-    denoiser = inference.denoiser(net, SCHEDULE, torch.float32)
+    denoiser = inference.sampling_denoiser(net, SCHEDULE, torch.float32)
     before = denoiser(x, t)
     assert not before.requires_grad
     assert all(parameter.requires_grad and parameter.dtype == torch.float32 for parameter in net.parameters())
@@ -63,7 +65,7 @@ def test_it_is_a_copy_and_needs_no_gradient() -> None:
 def test_one_t_for_all_images() -> None:
     x, t = inputs()
     with pytest.raises(ValueError, match="one t for all images"):
-        inference.denoiser(awake(SMALL), SCHEDULE, torch.float32)(x, t)
+        inference.sampling_denoiser(awake(SMALL), SCHEDULE, torch.float32)(x, t)
 
 
 def test_doubled_angles_are_as_exact_as_direct_ones() -> None:
