@@ -79,9 +79,9 @@ def rounded(value: Any) -> Any:
     return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, rounded; NaN and infinity are refused, being no JSON."""
-    write_bytes(path, (json.dumps(rounded(value), indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
+    """Write JSON, rounded, its keys sorted unless their order says something; NaN and infinity are refused."""
+    write_bytes(path, (json.dumps(rounded(value), indent=2, sort_keys=sort, allow_nan=False) + "\n").encode())
 
 
 def _no_number(word: str) -> None:

@@ -91,7 +91,8 @@ elif stage in ("claims", "comparisons"):
     digest = hashlib.sha256("".join([get("metrics/fid_of_T.csv"), *kept]).encode()).hexdigest()
     Path(f"metrics/{{stage}}.json").write_text('{{"claims": {{}}, "x": "%s"}}' % digest)
 elif stage == "aggregate":
-    Path("metrics/figures").mkdir(parents=True, exist_ok=True)
+    for folder in ("figures", "fid"):
+        Path("metrics", folder).mkdir(parents=True, exist_ok=True)
     axes = {{}}
     for line in group("grid").splitlines()[1:]:
         if line.endswith(":"):
@@ -108,7 +109,10 @@ elif stage == "aggregate":
     for row in rows:
         s, T, seed, m = row.rsplit("-", 3)
         fids.setdefault(m, {{}}).setdefault(s, {{}})[T] = float(get(f"data/results/cells/{{row}}.json")[8:-1])
-    Path("metrics/summary.json").write_text(json.dumps({{"cells": len(rows), "fid": fids}}))
+    Path("metrics/summary.json").write_text(json.dumps({{"cells": len(rows)}}))
+    for m, of_schedule in fids.items():
+        for s, of_T in of_schedule.items():
+            Path(f"metrics/fid/{{m}}-{{s}}.json").write_text(json.dumps(of_T))
     Path("metrics/figures/x.png").write_bytes(b"png")
 else:
     sys.exit(f"unknown stage {{stage}}")

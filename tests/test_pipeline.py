@@ -181,10 +181,18 @@ def test_queue_fills_the_cache_for_repro(study: Study) -> None:
 
 def test_metrics_and_plots(study: Study) -> None:
     study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01")
-    shown = study.call("dvc", "metrics", "show", "--json")
-    assert list(json.loads(shown)[""]["data"]) == ["metrics/summary.json"]
+    shown = study.call("dvc", "metrics", "show").splitlines()
+    assert [line.split()[0] for line in shown] == [
+        "Path",
+        *sorted(
+            f"metrics/fid/{sampler}-{schedule}.json"
+            for sampler in ("ancestral", "clipped")
+            for schedule in ("linear", "cosine", "sigmoid")
+        ),
+    ]
+    assert max(map(len, shown)) <= 80
     changed = study.call("dvc", "metrics", "diff")
-    assert "fid.ancestral.cosine.50 " in changed
+    assert "metrics/fid/ancestral-cosine.json" in changed
     assert "linear" not in changed
     told = subprocess.run([sys.executable, "-m", "stages.tools.diff"], cwd=study.root, capture_output=True, text=True)
     assert "| cosine-50-0-ancestral |" in told.stdout

@@ -1,4 +1,4 @@
-"""The grid's FIDs in short, for `dvc metrics show`."""
+"""The grid's FIDs in short."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from stages.analysis.tables import Row, results
 
 
 def summarise(rows: Sequence[Row], classifier: Row) -> dict[str, Any]:
-    """What `dvc metrics show` prints: FID by sampler, schedule and T, averaged over seeds, and how it was measured.
+    """FID by sampler, schedule and T, averaged over seeds, and how it was measured.
 
     Args:
         rows: of fid_of_T.csv, at least one.

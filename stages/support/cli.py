@@ -22,7 +22,11 @@ ScheduleOption = Annotated[
 TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights, the data order and all noise.")]
 SamplerOption = Annotated[
-    str, typer.Option("--sampler", help="ancestral, clipped or ddim; ancestral-50 takes 50 of the T steps.")
+    str,
+    typer.Option(
+        "--sampler",
+        help="ancestral, clipped, ddim, clipped-first, clipped-rest, late-start; ancestral-50 takes 50 of the T steps.",
+    ),
 ]
 
 _PLAIN_SECONDS = 20.0  # between two lines of progress in a log file

@@ -110,9 +110,14 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     run(publish)
     rows = Path("metrics/fid_of_T.csv").read_text().splitlines()
     assert len(rows) == 1 + 8
-    assert rows[0].startswith("schedule,T,seed,sampler,loss,loss_simple,loss_common,extractor,fid")
+    assert rows[0].startswith(
+        "schedule,T,seed,sampler,loss,loss_simple,loss_common,end_error_mean,end_error_low,end_error_rest,extractor,fid"
+    )
     summary = artifacts.read_json(Path("metrics/summary.json"))
-    assert set(summary["fid"]["clipped"]) == {"linear", "cosine"}
+    assert {p.stem for p in Path("metrics/fid").iterdir()} == {
+        f"{sampler}-{schedule}" for sampler in ("ancestral", "clipped") for schedule in ("linear", "cosine")
+    }
+    assert list(artifacts.read_json(Path("metrics/fid/clipped-cosine.json"))) == ["20", "30"]
     assert summary["measured_with"]["extractor"] == "inception-nsfwjs-768"
     assert summary["classifier"] == artifacts.read_json(Path("data/results/classifier.json"))
     assert {p.stem for p in Path("metrics/figures").iterdir()} == FIGURES

@@ -16,33 +16,8 @@ from ddpm.network.architecture import Architecture
 from ddpm.network.layers import fourier_features
 from ddpm.network.unet import UNet, denoiser, time_features
 from ddpm.schedules import make_schedule
+from tests.ddpm.architectures import FULL, SMALL
 
-SMALL = Architecture(
-    patch=2,
-    channels=(16, 32),
-    blocks=1,
-    middle_blocks=1,
-    attention=False,
-    stem_kernel=1,
-    kernels=(3, 1),
-    downsample="strided",
-    prediction="v",
-    norm="middle",
-    octaves=(2, 4),
-)
-FULL = Architecture(
-    patch=1,
-    channels=(8, 16, 32),
-    blocks=2,
-    middle_blocks=2,
-    attention=True,
-    stem_kernel=3,
-    kernels=(3, 3),
-    downsample="maxpool",
-    prediction="epsilon",
-    norm="all",
-    octaves=(),
-)
 SCHEDULE = make_schedule("linear", 50)
 
 

@@ -9,25 +9,12 @@ from torch import Tensor
 from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.network import unet
-from ddpm.network.architecture import Architecture
 from ddpm.sampling import inference
 from ddpm.sampling.graph import Chain
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
+from tests.ddpm.architectures import MIXED
 
-ARCHITECTURE = Architecture(
-    patch=2,
-    channels=(16, 32),
-    blocks=1,
-    middle_blocks=2,
-    attention=True,
-    stem_kernel=1,
-    kernels=(3, 1),
-    downsample="strided",
-    prediction="v",
-    norm="middle",
-    octaves=(2, 4),
-)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 SHAPE = (1, 28, 28)
 
@@ -56,7 +43,7 @@ def noise(device: str, count: int = 6) -> rng.GpuNoise:
 
 
 def denoiser(device: str, schedule: Schedule, dtype: torch.dtype = torch.float32) -> Denoiser:
-    net = unet.build(ARCHITECTURE, "cpu")
+    net = unet.build(MIXED, "cpu")
     unet.initialise(net, rng.stream(0, "test"))
     generator = rng.stream(0, "head")
     torch.nn.init.normal_(net.head.weight, std=0.1, generator=generator)  # a new network's is 0

@@ -10,7 +10,8 @@ from ddpm.network import unet
 from ddpm.network.architecture import Architecture
 from ddpm.network.layers import fourier_features, fourier_features_by_recursion
 from ddpm.sampling import inference
-from tests.ddpm.network.test_unet import FULL, SCHEDULE, SMALL, awake, inputs
+from tests.ddpm.architectures import FULL, SMALL
+from tests.ddpm.network.test_unet import SCHEDULE, awake, inputs
 
 ARCHITECTURES = [
     SMALL,

@@ -1,35 +1,26 @@
 """The captured training step: the same training as the eager one, the same bytes whenever it is repeated or resumed."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor
 
 from ddpm.core import rng
 from ddpm.network import unet
-from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Recipe, Training
+from tests.ddpm.architectures import MIXED
 
-ARCHITECTURE = Architecture(
-    patch=2,
-    channels=(16, 32),
-    blocks=1,
-    middle_blocks=2,
-    attention=True,
-    stem_kernel=1,
-    kernels=(3, 1),
-    downsample="strided",
-    prediction="epsilon",
-    norm="middle",
-    octaves=(2, 4),
-)
+EPSILON = dataclasses.replace(MIXED, prediction="epsilon")
+
 IMAGES = torch.randint(0, 256, (150, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 PRECISIONS = [torch.float32, torch.bfloat16]
 
 
 def start(device: str, *, graph: bool, dtype: torch.dtype = torch.float32, muon: float = 0.02) -> Training:
-    net = unet.build(ARCHITECTURE, "cpu")
+    net = unet.build(EPSILON, "cpu")
     unet.initialise(net, rng.stream(0, "test"))
     net = net.to(device)
     schedule = make_schedule("linear", 50).to(device)

@@ -8,23 +8,10 @@ import torch
 from ddpm.core import rng
 from ddpm.diffusion import draw_t
 from ddpm.network import unet
-from ddpm.network.architecture import Architecture
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Recipe, Training, TrainingStep, hidden_convolutions
+from tests.ddpm.architectures import TINY
 
-TINY = Architecture(
-    patch=4,
-    channels=(8,),
-    blocks=1,
-    middle_blocks=1,
-    attention=False,
-    stem_kernel=3,
-    kernels=(3, 3),
-    downsample="strided",
-    prediction="epsilon",
-    norm="middle",
-    octaves=(),
-)
 IMAGES = torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
