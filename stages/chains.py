@@ -1,19 +1,26 @@
-"""Record the reverse process of a few images of one trained cell for the page's animation."""
+"""Record the reverse process of a few images of one trained cell, and what other samplers make of the same noise.
+
+The first is for the page's animation, the second for the figure of what the first reverse step does.
+"""
 
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
+import torch
 import typer
+from torch import Tensor
 
 from ddpm import artifacts
 from ddpm.core.device import choose, use_graph
 from ddpm.core.mnist import to_uint8
 from ddpm.network.checkpoint import load_network
-from ddpm.sampling import inference
 from ddpm.sampling.graph import sample_chain
+from ddpm.sampling.inference import sampling_denoiser
 from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
-from stages.support.cells import Cell
+from stages.support.cells import FIRST_STEP_SAMPLERS, Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
 from stages.support.data import read_schedule
 from stages.support.timing import record
@@ -23,25 +30,39 @@ app = typer.Typer(add_completion=False)
 SAMPLER = "ancestral"  # the report's sampler
 
 
-def frames(cell: Cell, compute: settings.Compute, images: int, count: int) -> np.ndarray:
-    """Evenly spaced steps of the reverse process, x_T first and x_0 last: uint8 ``[count, images, 28, 28]``."""
+def chains_of(cell: Cell, compute: settings.Compute, images: int) -> Callable[[str], Iterator[np.ndarray]]:
+    """By the name of a sampler: x_T and the images after every step, uint8 ``[images, 28, 28]``."""
     device, dtype = choose(**compute.model_dump())
     table = read_schedule(cell)
     network = load_network(cell.model, device)
-    denoiser, graph = inference.sampling_denoiser(network, table.to(device), dtype), use_graph(network, device)
-    sampler, steps = get_sampler(SAMPLER, cell.T)
-    chain = sample_chain(denoiser, table, sampler, steps, cell.seed, 0, images, device, graph=graph)
-    every = [to_uint8(x) for _, x in chain]
-    wanted = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
-    return np.stack([every[k].squeeze(1).cpu().numpy() for k in wanted])
+    rounded, exact = (sampling_denoiser(network, table.to(device), each) for each in (dtype, torch.float32))
+    chain = partial(
+        sample_chain, rounded, table, seed=cell.seed, first=0, count=images,
+        device=device, graph=use_graph(network, device), exact=exact,
+    )  # fmt: skip
+
+    def pixels(x: Tensor) -> np.ndarray:
+        found: np.ndarray = to_uint8(x).squeeze(1).cpu().numpy()
+        return found
+
+    def run(name: str) -> Iterator[np.ndarray]:
+        sampler, steps = get_sampler(name, cell.T)
+        return (pixels(x) for _, x in chain(sampler=sampler, steps=steps))
+
+    return run
 
 
 @app.command(help=__doc__)
 def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption) -> None:
     params, cell = settings.load(), Cell(schedule, timesteps, seed)
     started, wanted = time.monotonic(), params.chains
-    artifacts.write_npy(cell.chain, frames(cell, params.compute, wanted.images, wanted.frames))
-    record("chains", str(cell), time.monotonic() - started, wanted.images * timesteps)
+    chain = chains_of(cell, params.compute, wanted.images)
+    every = list(chain(SAMPLER))
+    chosen = np.linspace(0, len(every) - 1, min(wanted.frames, len(every))).round().astype(int)  # x_T first, x_0 last
+    artifacts.write_npy(cell.chain, np.stack([every[k] for k in chosen]))
+    last = [list(chain(name))[-1] for name in FIRST_STEP_SAMPLERS]
+    artifacts.write_npy(cell.first_step, np.stack(last))
+    record("chains", str(cell), time.monotonic() - started, wanted.images * timesteps * (1 + len(last)))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def wanted(params: settings.Params) -> set[Path]:
         for sampler in params.grid.sampler:
             found |= {cell.samples(sampler), cell.features(sampler), cell.metrics(sampler)}
     for schedule in params.grid.schedule:
-        found |= {Cell(schedule, params.chains.T, params.chains.seed).chain}
+        animated = Cell(schedule, params.chains.T, params.chains.seed)
+        found |= {animated.chain, animated.first_step}
         found |= {Cell(schedule, T, 0).ideal for T in params.ideal.T}
     return found
 

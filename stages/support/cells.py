@@ -16,6 +16,9 @@ GRID = Path("data/grid.json")
 METRICS = Path("metrics")
 FIGURES = METRICS / "figures"
 
+# the report's sampler, and those that differ from it by the clip in the first reverse step, in others, or in both
+FIRST_STEP_SAMPLERS = ("ancestral", "clipped", "clipped-first", "clipped-rest", "late-start")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -47,6 +50,11 @@ class Cell:
     def chain(self) -> Path:
         """Steps of its reverse process."""
         return Path(f"data/chains/{self}.npy")
+
+    @property
+    def first_step(self) -> Path:
+        """Samples by the samplers that differ in the first reverse step, uint8 ``[samplers, images, 28, 28]``."""
+        return Path(f"data/chains/{self}-first-step.npy")
 
     @property
     def heldout(self) -> Path:
