@@ -1,6 +1,6 @@
 # Requires Python 3.11+, make, git and npm or pip. Every target creates .venv if needed.
 .DEFAULT_GOAL := help
-.PHONY: help study smoke demo test torture lint audit fresh trained format ui compose bench bench-quality lock clean
+.PHONY: help study campaign smoke demo test torture lint audit fresh trained format ui compose bench bench-quality lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,6 +26,9 @@ study: $(VENV)/.installed  ## run the whole study: 15 models, FID = f(T), figure
 	python -m stages.tools.grid --jobs $(JOBS)
 	dvc repro
 	python -m stages.tools.publish
+
+campaign: $(VENV)/.installed  ## run the experiments of conf/campaign.yaml that are not kept yet (ONLY=seed-3,ddim; DRY=1)
+	python -m stages.tools.campaign --jobs $(JOBS) $(if $(ONLY),--only $(ONLY)) $(if $(DRY),--dry)
 
 smoke: $(VENV)/.installed  ## run four tiny cells on real data in a temporary copy, as a quick check
 	dvc exp run --temp --name smoke --force -S preset=smoke

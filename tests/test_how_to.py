@@ -71,6 +71,25 @@ def test_seeds_on_several_machines(study: Study) -> None:
     assert len((study.root / "metrics" / "runs" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 6
 
 
+def test_the_first_reverse_step(study: Study) -> None:
+    follow_section(study, "Find out what the first reverse step does")
+    samplers = {line.split()[4] for line in study.ran() if line.startswith("sample")}
+    assert samplers == {"clipped-first", "clipped-rest", "late-start"}  # the others were there
+    assert "train" not in {line.split()[0] for line in study.ran()}
+
+
+def test_the_campaign(study: Study) -> None:
+    lines = blocks("Run the campaign, or one experiment of it", "bash")[0].splitlines()
+    commands = [study.call("make", "-n", "-o", ".venv/.installed", *line.split()[1:]) for line in lines]
+    dry, one = ([sys.executable, *command.split()[1:]] for command in commands)
+    listed = study.call(*dry)
+    assert "report-network" in listed
+    assert "norm-all" in listed
+    study.call(*one)
+    rows = (study.root / "metrics" / "runs" / "norm-all" / "fid_of_T.csv").read_text().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [["cosine", "50", seed] for seed in "012" for _ in range(2)]
+
+
 CREATE = """
 import torch
 from ddpm.core.rng import stream

@@ -21,21 +21,30 @@ from stages.support.cli import command_line
 app = typer.Typer(add_completion=False)
 
 
-@app.command(help=__doc__)
-def main(name: Annotated[str, typer.Argument(help="Name of the folder, for example seed-1.")]) -> None:
+def keep(name: str, workspace: Path = Path()) -> str:
+    """Copy the run of a workspace to metrics/runs/NAME; what was kept, in words.
+
+    Raises:
+        StudyError: no name of a folder, or the table is not that of the workspace's params.yaml.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
-    params = settings.load()
-    rows = artifacts.read_csv(METRICS / TABLE)
+    params, table = settings.load(workspace / settings.PATH), workspace / METRICS / TABLE
+    rows = artifacts.read_csv(table)
     wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
     if found != wanted:
-        raise StudyError("not the table of the grid in params.yaml", where=str(METRICS / TABLE), hint="run `dvc repro`")
-    sources = {TABLE: METRICS / TABLE, "params.yaml": settings.PATH, "dvc.lock": Path("dvc.lock")}
+        raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
+    sources = {TABLE: table, "params.yaml": workspace / settings.PATH, "dvc.lock": workspace / "dvc.lock"}
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
-    print(f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`")
+    return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
+
+
+@app.command(help=__doc__)
+def main(name: Annotated[str, typer.Argument(help="Name of the folder, for example seed-1.")]) -> None:
+    print(keep(name))
 
 
 if __name__ == "__main__":

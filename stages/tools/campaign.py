@@ -1,0 +1,123 @@
+"""Run the experiments of conf/campaign.yaml that are missing or stale, and keep their tables in metrics/runs/.
+
+Each runs in a clone of its own in .work/campaign/, at the commit of this folder and with its DVC cache, and is removed
+when its result is kept. A run that was interrupted goes on where it stopped.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.support.cli import command_line
+from stages.support.paths import root
+from stages.tools import experiments
+from stages.tools.experiments import Experiment, State
+from stages.tools.keep_run import keep
+
+app = typer.Typer(add_completion=False)
+
+CODE = ("ddpm", "stages", "conf", "dvc.yaml")  # what decides a result, besides parameters
+
+
+def git(*words: str, folder: Path | None = None) -> str:
+    """Output of a git command; StudyError with git's own first line when it fails."""
+    done = subprocess.run(["git", *words], cwd=folder or root(), capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip() or "no message").splitlines()[0]
+        raise StudyError(reason, where=f"git {words[0]}")
+    return done.stdout
+
+
+def workspace(name: str, params: str) -> Path:
+    """The experiment's clone: at this commit, with this DVC cache and the experiment's params.yaml.
+
+    Raises:
+        StudyError: sources here are not committed, so that a clone would not have them.
+    """
+    if changed := git("status", "--porcelain", "--", *CODE).split("\n")[0]:
+        raise StudyError(f"not committed: {changed[3:]}", where="git", hint="commit first: results carry their sources")
+    folder, commit = root() / ".work" / "campaign" / name, git("rev-parse", "HEAD").strip()
+    if not (folder / ".git").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # half made
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        git("clone", "--quiet", "--shared", str(root()), str(folder))
+    if git("rev-parse", "HEAD", folder=folder).strip() != commit:
+        git("fetch", "--quiet", "origin", folder=folder)
+        git("checkout", "--quiet", "--force", "--detach", commit, folder=folder)
+    config = f"[cache]\n    dir = {root() / '.dvc' / 'cache'}\n"
+    artifacts.write_bytes(folder / ".dvc" / "config.local", config.encode())
+    artifacts.write_bytes(folder / "params.yaml", params.encode())
+    return folder
+
+
+def run(folder: Path, jobs: int) -> None:
+    """Bring the experiment's table up to date; StudyError when a stage fails or anything is left to run."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
+    for command in (
+        [sys.executable, "-m", "stages.tools.grid", "--jobs", str(jobs)],
+        ["dvc", "repro", "--quiet", "aggregate"],
+    ):
+        if subprocess.run(command, cwd=folder, env=environment).returncode:
+            raise StudyError(f"{' '.join(command[-3:])} failed, see above", where=str(folder), hint="run it again")
+    dry = subprocess.run(
+        ["dvc", "repro", "--dry", "aggregate"], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    if dry.returncode or "Running stage" in dry.stdout:
+        raise StudyError("the table is not up to date after its run", where=str(folder), hint="run it again")
+    if changed := git("status", "--porcelain", "--", *CODE, folder=folder).strip():
+        raise StudyError(f"sources changed during the run: {changed}", where=str(folder), hint="remove the folder")
+
+
+def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
+    """One row an experiment."""
+    table = Table(title="Experiments of conf/campaign.yaml")
+    for column in ("experiment", "question", "state", "cells", "core hours from an empty cache"):
+        table.add_column(column)
+    for name, state in states.items():
+        needs = f" (needs {asked[name].needs})" if asked[name].needs else ""
+        told = f"{state.state}: {state.why}" if state.why else state.state
+        cells = len(state.params.grid.cells())
+        table.add_row(name, asked[name].question + needs, told, str(cells), f"{state.hours:.1f}")
+    return table
+
+
+@app.command(help=__doc__)
+def main(
+    only: Annotated[str, typer.Option(help="Names of experiments, separated by commas; all by default.")] = "",
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and how long it takes.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time.")] = os.cpu_count() or 1,
+) -> None:
+    every = experiments.read()
+    if unknown := [name for name in filter(None, only.split(",")) if name not in every]:
+        raise StudyError(
+            f"no experiment {unknown[0]!r}", where=str(experiments.FILE), hint=f"one of {', '.join(every)}"
+        )
+    asked = {name: every[name] for name in (only.split(",") if only else every)}
+    current = experiments.sources(Path("dvc.lock"))
+    states = {name: experiments.state_of(name, experiment, current) for name, experiment in asked.items()}
+    Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
+    if dry:
+        return
+    for name, state in states.items():
+        if state.state == "kept" or (asked[name].needs and not only):
+            continue
+        print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
+        folder = workspace(name, state.text)
+        run(folder, jobs)
+        if experiments.sources(folder / "dvc.lock").items() - current.items():
+            raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
+        print(keep(name, folder), file=sys.stderr, flush=True)
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,114 @@
+"""The experiments of conf/campaign.yaml: what each asks for, whether its result is kept, and what it would cost."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import yaml
+from pydantic import Field, StrictStr
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis.runs import FOLDER, TABLE
+from stages.support import settings
+from stages.support.strict_yaml import Strict, parse_yaml
+from stages.tools import jobs
+from stages.tools.compose import compose
+
+FILE = Path("conf/campaign.yaml")
+# measured with the default network on one core, images or calls a second (benchmarks/results.md)
+CALLS_PER_SECOND = 9_500
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+OF_CELLS = ("train", "heldout", "sample", "embed", "fid")
+
+
+class Experiment(Strict):
+    """One experiment: the question that it answers, Hydra overrides, what it needs, and what its network costs."""
+
+    question: StrictStr
+    overrides: Annotated[tuple[StrictStr, ...], Field(min_length=1)]
+    needs: StrictStr = ""
+    cost: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Campaign(Strict):
+    """All experiments, by name."""
+
+    experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of an experiment: ``kept``, ``stale`` or ``missing``, why, its parameters and its core hours."""
+
+    state: str
+    why: str
+    params: settings.Params
+    text: str
+    hours: float
+
+
+def read(path: Path = FILE) -> dict[str, Experiment]:
+    """The experiments of a conf/campaign.yaml; StudyError that names the first wrong key or name."""
+    found = parse_yaml(Campaign, artifacts.read_bytes(path).decode(), str(path)).experiments
+    for name in found:
+        if not NAME.fullmatch(name):
+            raise StudyError(f"invalid name {name!r}", where=str(path), hint="use a-z, 0-9, - and .")
+    return found
+
+
+def composed(name: str, experiment: Experiment) -> str:
+    """The text of the params.yaml of an experiment; StudyError when Hydra does not take its overrides."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        try:
+            compose(path, Path("conf"), list(experiment.overrides))
+        except Exception as error:  # Hydra's own, of many kinds
+            reason = str(error).splitlines()[0]
+            raise StudyError(f"{name}: {reason}", where=str(FILE), hint="correct its overrides") from error
+        return path.read_text(encoding="utf-8")
+
+
+def sources(lock: Path) -> dict[tuple[str, str], str]:
+    """(stage, code dep) -> md5 of every stage of cells in a dvc.lock."""
+    found: dict[tuple[str, str], str] = {}
+    for name, entry in yaml.load(artifacts.read_bytes(lock), Loader=yaml.CSafeLoader)["stages"].items():
+        stage = name.split("@")[0]
+        if stage in OF_CELLS:
+            deps = (dep for dep in entry["deps"] if dep["path"].startswith(("ddpm", "stages")))
+            found |= {(stage, dep["path"]): dep["md5"] for dep in deps}
+    return found
+
+
+def difference(folder: Path, wanted: settings.Params, current: dict[tuple[str, str], str]) -> str:
+    """Why a kept run is not what the experiment asks for today; empty if it is."""
+    kept = settings.load(folder / settings.PATH)
+    a, b = kept.model_dump(), wanted.model_dump()
+    if changed := [name for name in a if a[name] != b[name]]:
+        return f"other parameters: {', '.join(changed)}"
+    made_by = sources(folder / "dvc.lock")
+    if older := sorted({stage for (stage, path), md5 in made_by.items() if current.get((stage, path)) != md5}):
+        return f"made by earlier sources of {', '.join(older)}"
+    return "" if (folder / TABLE).exists() else f"no {TABLE}"
+
+
+def core_hours(params: settings.Params, cost: float) -> float:
+    """What all cells of a study cost from an empty cache on one core, in hours, by the measured rates."""
+    every = {f"train@{cell}" for cell in params.grid.cells()}
+    fixed = jobs.FEATURE * params.sample.images * len(every) * len(params.grid.sampler)
+    calls = sum(job.cost for job in jobs.plan(params, every)) - fixed
+    return (cost * calls + fixed) / CALLS_PER_SECOND / 3600
+
+
+def state_of(name: str, experiment: Experiment, current: dict[tuple[str, str], str]) -> State:
+    """Compare what is kept of an experiment with what it asks for."""
+    text = composed(name, experiment)
+    params = settings.parse(text, str(FILE), hint=f"correct the overrides of {name}")
+    hours = core_hours(params, experiment.cost)
+    folder = FOLDER / name
+    if not folder.exists():
+        return State("missing", "", params, text, hours)
+    why = difference(folder, params, current)
+    return State("stale" if why else "kept", why, params, text, hours)

@@ -1,0 +1,75 @@
+"""`make campaign` under DVC, with stages that take no time: what it leaves, goes on from and refuses."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.dvc_study import Study
+
+CAMPAIGN = """experiments:
+  only-linear:
+    question: does it run
+    overrides: [schedule=linear, T=50, sampler=ancestral, 'seed="7"']
+"""
+COMMAND = [sys.executable, "-m", "stages.tools.campaign", "--jobs", "2"]
+
+
+def call(study: Study, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], cwd=study.root, env=study.env, capture_output=True, text=True)
+
+
+@pytest.fixture
+def declared(study: Study) -> Study:
+    """A finished study with a campaign of one experiment, all committed."""
+    (study.root / "conf" / "campaign.yaml").write_text(CAMPAIGN)
+    study.call("git", "add", "-A")
+    study.call("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "campaign")
+    return study
+
+
+def test_an_experiment_is_killed_goes_on_is_kept_and_leaves_the_tree(declared: Study) -> None:
+    dry = call(declared, "--dry")
+    assert "missing" in dry.stdout
+    assert not (declared.root / ".work" / "campaign").exists()
+
+    process = subprocess.Popen(COMMAND, cwd=declared.root, env=declared.env, start_new_session=True)
+    lock = declared.root / ".work" / "campaign" / "only-linear" / ".work" / "grid"
+    while not lock.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    done = call(declared)
+    assert done.returncode == 0, done.stderr
+    assert "1 rows in metrics/runs/only-linear" in done.stderr
+    kept = declared.root / "metrics" / "runs" / "only-linear"
+    assert sorted(path.name for path in kept.iterdir()) == ["dvc.lock", "fid_of_T.csv", "params.yaml"]
+    assert "linear,50,7,ancestral" in (kept / "fid_of_T.csv").read_text()
+    changed = declared.call("git", "status", "--porcelain").split()
+    assert changed == ["??", "metrics/runs/only-linear/"]
+    assert not (declared.root / ".work" / "campaign" / "only-linear").exists()
+
+    ran = len(declared.ran_file.read_text().splitlines())
+    again = call(declared)
+    assert "kept" in again.stdout
+    assert len(declared.ran_file.read_text().splitlines()) == ran
+
+
+def test_what_it_refuses_is_one_line(declared: Study) -> None:
+    unknown = call(declared, "--only", "nothing")
+    assert (unknown.returncode, unknown.stderr) == (
+        1,
+        "error: conf/campaign.yaml: no experiment 'nothing'; one of only-linear\n",
+    )
+    with Path(declared.root / "ddpm" / "schedules.py").open("a") as file:
+        file.write("# a change\n")
+    dirty = call(declared, "--only", "only-linear")
+    assert dirty.returncode == 1
+    assert "error: git: not committed: ddpm/schedules.py; commit first" in dirty.stderr
+    assert not (declared.root / "metrics" / "runs" / "only-linear").exists()

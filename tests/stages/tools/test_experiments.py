@@ -1,0 +1,104 @@
+"""The declared experiments: that Hydra composes each, and when a kept result counts."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis.runs import FOLDER, TABLE
+from stages.support import settings
+from stages.tools import experiments
+from tests.conftest import ROOT
+
+NAMES = list(experiments.read(ROOT / experiments.FILE))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder with this repository's conf/ and dvc.lock, and nothing kept."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "dvc.lock", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_is_a_valid_study_other_than_the_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    params = settings.parse(experiments.composed(name, experiments.read()[name]))
+    assert params != settings.load()
+    assert params.grid.cells()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("experiments: {}", "experiments: "),
+        ("experiments: {a: {question: q}}", "experiments.a.overrides: Field required"),
+        ("experiments: {a: {question: q, overrides: [], cost: 1}}", "experiments.a.overrides: "),
+        ("experiments: {a: {question: q, overrides: [x=1], cost: 0}}", "experiments.a.cost: "),
+        ("experiments: {../a: {question: q, overrides: [x=1]}}", "invalid name '../a'"),
+        ("experiments: [", "not YAML"),
+    ],
+)
+def test_a_wrong_file_is_one_line(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=says) as error:
+        experiments.read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("override", "says"), [("no.such=1", "no"), ("T=[", "T")])
+def test_an_override_that_hydra_refuses_is_one_line(override: str, says: str, here: Path) -> None:
+    with pytest.raises(StudyError, match=f"conf/campaign.yaml: x: .*{says}.*correct its overrides") as error:
+        experiments.composed("x", experiments.Experiment(question="q", overrides=(override,)))
+    assert "\n" not in str(error.value)
+
+
+def keep(folder: Path, experiment: experiments.Experiment) -> None:
+    """Put there what a run of the experiment would leave."""
+    folder.mkdir(parents=True)
+    (folder / settings.PATH).write_text(experiments.composed("x", experiment))
+    shutil.copy("dvc.lock", folder)
+    artifacts.write_csv(folder / TABLE, [{"fid": 1.0}])
+
+
+def test_missing_kept_and_stale(here: Path) -> None:
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    current = experiments.sources(Path("dvc.lock"))
+
+    def state() -> tuple[str, str]:
+        found = experiments.state_of("x", experiment, current)
+        return found.state, found.why
+
+    assert state() == ("missing", "")
+    folder = FOLDER / "x"
+    keep(folder, experiment)
+    assert state() == ("kept", "")
+    (folder / TABLE).unlink()
+    assert state() == ("stale", f"no {TABLE}")
+    artifacts.write_csv(folder / TABLE, [{"fid": 1.0}])
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    stage = next(name for name in lock["stages"] if name.startswith("sample@"))
+    for dep in lock["stages"][stage]["deps"]:
+        dep["md5"] = "0" * 32
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert state()[0] == "stale"
+    assert "sample" in state()[1]
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=100"))
+    assert state() == ("stale", "other parameters: T, grid, chains")
+
+
+def test_cost_grows_with_what_is_asked_for(here: Path) -> None:
+    def hours(*overrides: str, cost: float = 1.0) -> float:
+        experiment = experiments.Experiment(question="q", overrides=overrides, cost=cost)
+        return experiments.state_of("x", experiment, {}).hours
+
+    one = hours("schedule=linear", "T=50")
+    assert 0 < one < hours("schedule=linear", "T=800") < hours("T=800")
+    assert one < hours("schedule=linear", "T=50", "train.epochs=50")
+    assert one < hours("schedule=linear", "T=50", cost=10)
