@@ -26,7 +26,7 @@ from benchmarks.gpu_grid import ROOT, Tree, merged, preset
 
 app = typer.Typer(add_completion=False)
 
-MAKE_NO_TABLE = {"ranking", "claims", "comparisons", "chains", "report"}
+MAKE_NO_TABLE = {"ranking", "claims", "comparisons", "report"}
 SCHEDULES = ["linear", "cosine", "sigmoid"]
 # name -> what changes, what it may cost in seconds; in this order, as long as there is time
 EXPERIMENTS: dict[str, tuple[Tree, float]] = {

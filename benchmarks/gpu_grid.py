@@ -22,7 +22,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("ddpm", "stages", "conf", "dvc.yaml")
-HOST = {"mnist", "weights", "schedule", "baseline", "fid", "prune", "ranking", "aggregate"}  # they never use a GPU
+HOST = {"mnist", "weights", "schedule", "baseline", "prune", "ranking", "aggregate"}  # they never use a GPU
 Tree = dict[str, Any]
 
 
