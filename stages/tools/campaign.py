@@ -113,7 +113,7 @@ def main(
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
         folder = workspace(name, state.text)
         run(folder, jobs)
-        if experiments.sources(folder / "dvc.lock").items() - current.items():
+        if experiments.sources(folder / "dvc.lock") - current:
             raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
         print(keep(name, folder), file=sys.stderr, flush=True)
         shutil.rmtree(folder)

@@ -21,6 +21,7 @@ FILE = Path("conf/campaign.yaml")
 # measured with the default network on one core, images or calls a second (benchmarks/results.md)
 CALLS_PER_SECOND = 9_500
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+Sources = set[tuple[str, str, str]]  # stage, code dep, md5
 OF_CELLS = ("train", "heldout", "sample", "embed", "fid")
 
 
@@ -61,35 +62,37 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
 
 def composed(name: str, experiment: Experiment) -> str:
     """The text of the params.yaml of an experiment; StudyError when Hydra does not take its overrides."""
+    from hydra.errors import HydraException  # half a second to import
+    from omegaconf.errors import OmegaConfBaseException
+
     with TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
         try:
             compose(path, Path("conf"), list(experiment.overrides))
-        except Exception as error:  # Hydra's own, of many kinds
+        except (HydraException, OmegaConfBaseException) as error:
             reason = str(error).splitlines()[0]
             raise StudyError(f"{name}: {reason}", where=str(FILE), hint="correct its overrides") from error
         return path.read_text(encoding="utf-8")
 
 
-def sources(lock: Path) -> dict[tuple[str, str], str]:
-    """(stage, code dep) -> md5 of every stage of cells in a dvc.lock."""
-    found: dict[tuple[str, str], str] = {}
+def sources(lock: Path) -> Sources:
+    """What the stages of cells in a dvc.lock were made by."""
+    found: Sources = set()
     for name, entry in yaml.load(artifacts.read_bytes(lock), Loader=yaml.CSafeLoader)["stages"].items():
         stage = name.split("@")[0]
         if stage in OF_CELLS:
             deps = (dep for dep in entry["deps"] if dep["path"].startswith(("ddpm", "stages")))
-            found |= {(stage, dep["path"]): dep["md5"] for dep in deps}
+            found |= {(stage, dep["path"], dep["md5"]) for dep in deps}
     return found
 
 
-def difference(folder: Path, wanted: settings.Params, current: dict[tuple[str, str], str]) -> str:
+def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
     """Why a kept run is not what the experiment asks for today; empty if it is."""
     kept = settings.load(folder / settings.PATH)
     a, b = kept.model_dump(), wanted.model_dump()
     if changed := [name for name in a if a[name] != b[name]]:
         return f"other parameters: {', '.join(changed)}"
-    made_by = sources(folder / "dvc.lock")
-    if older := sorted({stage for (stage, path), md5 in made_by.items() if current.get((stage, path)) != md5}):
+    if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock") - current}):
         return f"made by earlier sources of {', '.join(older)}"
     return "" if (folder / TABLE).exists() else f"no {TABLE}"
 
@@ -102,7 +105,7 @@ def core_hours(params: settings.Params, cost: float) -> float:
     return (cost * calls + fixed) / CALLS_PER_SECOND / 3600
 
 
-def state_of(name: str, experiment: Experiment, current: dict[tuple[str, str], str]) -> State:
+def state_of(name: str, experiment: Experiment, current: Sources) -> State:
     """Compare what is kept of an experiment with what it asks for."""
     text = composed(name, experiment)
     params = settings.parse(text, str(FILE), hint=f"correct the overrides of {name}")
