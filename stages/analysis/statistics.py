@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from ddpm.errors import StudyError
 
@@ -90,11 +90,13 @@ def _without_spread(x: NDArray[np.float64]) -> bool:
 def _p_above(x: NDArray[np.float64], threshold: float) -> float:
     """One-sided p for mean > threshold: of Student's t; of the sign test where all replicates are equal.
 
-    A quantity on a grid, such as a rank correlation, gives equal replicates: a spread of 0 does not mean an error of 0.
+    Computed from SciPy's distribution function: ``ttest_1samp`` gives the same at 100 times the cost, which simulated
+    studies pay thousands of times. A quantity on a grid, such as a rank correlation, gives equal replicates: a spread of 0 does not mean an error of 0.
     """
     if _without_spread(x):
         return 0.5 ** len(x) if x.min() > threshold else 1.0
-    return float(stats.ttest_1samp(x, threshold, alternative="greater").pvalue)
+    error = x.std(ddof=1) / math.sqrt(len(x))
+    return float(special.stdtr(len(x) - 1, (threshold - x.mean()) / error))
 
 
 def interval(values: ArrayLike, confidence: float) -> tuple[float, float]:
@@ -102,8 +104,8 @@ def interval(values: ArrayLike, confidence: float) -> tuple[float, float]:
     x = _replicates(values)
     if len(x) < 2 or _without_spread(x):
         return -math.inf, math.inf
-    low, high = stats.ttest_1samp(x, 0.0).confidence_interval(confidence)
-    return float(low), float(high)
+    half = special.stdtrit(len(x) - 1, (1 + confidence) / 2) * x.std(ddof=1) / math.sqrt(len(x))
+    return float(x.mean() - half), float(x.mean() + half)
 
 
 def inside(values: ArrayLike, lower: float, upper: float, confidence: float) -> Evidence:

@@ -24,7 +24,7 @@ ALL_T = (50, 100, 200, 400, 800)
 OCTAVES = np.log2(np.array(ALL_T) / ALL_T[0])
 UNEQUAL = {"linear": 0.1, "cosine": 0.5, "sigmoid": 0.05}
 EQUAL = dict.fromkeys(UNEQUAL, 0.2)
-DRAWS = 300
+DRAWS = 200
 LIMIT = 0.05 + 3 * math.sqrt(0.05 * 0.95 / DRAWS)
 
 Cells = Mapping[tuple[str, str, str], NDArray[np.float64]]  # column, schedule, sampler -> [seed, T]
