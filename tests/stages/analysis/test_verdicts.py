@@ -72,7 +72,16 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("sigmoid-loss", {"loss": only("sigmoid", -0.1)}, "refuted"),
     ("sigmoid-loss", {"loss": only("sigmoid", 1.0)}, "refuted"),  # worse, but not slightly
     ("loss-not-quality", {"loss": smaller, "seeds": 30}, "supported"),  # between schedules alone
-    ("loss-not-quality", {"loss": lambda _, T, __: octave(T), "fid": lambda _, T, __: octave(T)}, "refuted"),
+    (
+        "loss-not-quality",  # every tau is 1, so that only the number of seeds counts
+        {
+            "loss": lambda _, T, __: octave(T),
+            "fid": lambda _, T, __: octave(T),
+            "common": lambda _, T, __: octave(T),
+            "seeds": 14,
+        },
+        "refuted",
+    ),
     ("cosine-worse", {"fid": only("cosine", 0.2), "loss": smaller}, "supported"),
     ("cosine-worse", {"fid": only("sigmoid", 0.2), "loss": smaller}, "refuted"),
     ("cosine-worse", {"fid": only("cosine", 0.2), "loss": only("cosine", 0.4)}, "refuted"),  # nor is its loss smaller
