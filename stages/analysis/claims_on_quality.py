@@ -191,7 +191,7 @@ def n32_enough(tables: Tables, behind: float) -> Finding:
     found = statistics.above(at_32 - pseudo, behind, tables.confidence)
     details = {"tau at n = 32": float(at_32.mean()), "tau between seeds at full n": float(pseudo.mean())}
     plain = (
-        f"Kendall's tau between the rankings by 32 and by all samples is {at_32.mean():.2f}, between those of two seeds "
-        f"by all samples {pseudo.mean():.2f}"
+        f"Kendall's tau between the rankings by 32 and by all samples is {at_32.mean():.2f}, between those of two "
+        f"seeds by all samples {pseudo.mean():.2f}"
     )
     return Finding(found, "tau at n = 32 less tau between seeds", plain, details)

@@ -1,4 +1,4 @@
-"""Simulated studies: a claim that is false is "supported" in at most 5 % of them, and a planted effect as often as computed.
+"""Simulated studies: a false claim is "supported" in at most 5 % of them, a planted effect as often as computed.
 
 Cells scatter ten times as much on cosine as on sigmoid, as in the study's own tables; also with equal scatter.
 """
