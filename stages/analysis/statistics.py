@@ -90,7 +90,8 @@ def _without_spread(x: NDArray[np.float64]) -> bool:
 def _p_above(x: NDArray[np.float64], threshold: float) -> float:
     """One-sided p for mean > threshold: of Student's t; of the sign test where all replicates are equal.
 
-    Computed from SciPy's distribution function, as ``ttest_1samp`` does at 100 times the cost. A quantity on a grid, such as a rank correlation, gives equal replicates: a spread of 0 does not mean an error of 0.
+    Computed from SciPy's distribution function, as ``ttest_1samp`` does at 100 times the cost. A quantity
+    on a grid, such as a rank correlation, gives equal replicates: a spread of 0 does not mean an error of 0.
     """
     if _without_spread(x):
         return 0.5 ** len(x) if x.min() > threshold else 1.0
