@@ -1,10 +1,9 @@
-"""Test the report's claims on the study's tables and write metrics/claims.json."""
+"""Test the report's claims on the study's tables and write metrics/claims.json and variance.json."""
 
 import hashlib
 import sys
 from pathlib import Path
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +12,10 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis.rules import Rules, parse_rules
-from stages.analysis.runs import TABLE, other_seeds
+from stages.analysis.runs import TABLE, every_row, other_seeds, parameters, rankings
 from stages.analysis.tables import Tables, results
-from stages.analysis.verdicts import ClaimResult, verdicts_by_both_metrics
+from stages.analysis.variance import components
+from stages.analysis.verdicts import ClaimResult, confirmatory
 from stages.support import settings
 from stages.support.cells import METRICS, Cell
 from stages.support.cli import command_line
@@ -32,7 +32,7 @@ def _warn(line: str) -> None:
 
 def read_tables(params: settings.Params, rules: Rules) -> Tables:
     """The data that the claims are tested on: committed tables and betas; no samples, no models."""
-    rows = results([*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn)])
+    rows = results([*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn, any_sampler=True)])
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
     for key in ("quality", "second_opinion"):
@@ -41,8 +41,23 @@ def read_tables(params: settings.Params, rules: Rules) -> Tables:
             raise StudyError(f"unknown column {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
     grid = params.grid
     bars = {s: {T: read_schedule(Cell(s, T, 0)).alpha_bar.numpy() for T in grid.T} for s in grid.schedule}
-    taus = artifacts.read_json(METRICS / "ranking.json")["tau"]
-    return Tables(rows, bars, np.array(taus.get(rules.sampler, [])), rules.quality, rules.sampler, rules.confidence)
+    taus = rankings(params, rules.sampler)
+    return Tables(rows, bars, taus, rules.quality, rules.sampler, rules.confidence)
+
+
+def _is_open(result: ClaimResult) -> bool:
+    return result.verdict == "undecided" and result.seeds_needed is not None
+
+
+def _shown(result: ClaimResult) -> tuple[str, str]:
+    """Verdict and numbers of a claim; those of the exploratory seeds, so called, where it has none of its own."""
+    second = result.second_opinion
+    verdict = result.verdict + (f" (second metric: {second})" if second not in (None, result.verdict) else "")
+    verdict += f"; {result.seeds_needed} seeds would decide" if _is_open(result) else ""
+    plain = result.plain
+    if result.exploratory is not None:
+        plain += f"\nexploratory: {result.exploratory.verdict}; {result.exploratory.plain}"
+    return verdict, plain
 
 
 def print_table(found: list[ClaimResult]) -> None:
@@ -51,9 +66,7 @@ def print_table(found: list[ClaimResult]) -> None:
     for column in ("claim", "the report says", "verdict", "what was found"):
         table.add_column(column)
     for result in found:
-        second = result.second_opinion
-        differs = f" (by the digit classifier's features: {second})" if second not in (None, result.verdict) else ""
-        table.add_row(result.claim, result.says, result.verdict + differs, result.plain)
+        table.add_row(result.claim, result.says, *_shown(result))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -63,15 +76,20 @@ def main() -> None:
     text = artifacts.read_bytes(CLAIMS_FILE)
     rules = parse_rules(text.decode(), str(CLAIMS_FILE))
     tables = read_tables(params, rules)
-    found = verdicts_by_both_metrics(tables, rules.second_opinion, rules.claims)
+    found = confirmatory(tables, rules)
+    first = rules.first_confirmatory_seed
     about = {
         "claims_yaml_sha256": hashlib.sha256(text).hexdigest(),
+        "fixed_at": rules.fixed_at,
         "quality": rules.quality,
         "sampler": rules.sampler,
         "confidence": rules.confidence,
-        "seeds": tables.rows["seed"].nunique(),
+        "seeds": [seed for seed in tables.seeds if seed >= first],
+        "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
     artifacts.write_json(METRICS / "claims.json", about | {"claims": {r.claim: r.as_json() for r in found}})
+    rows = every_row(params, artifacts.read_csv(METRICS / TABLE))
+    artifacts.write_json(METRICS / "variance.json", components(rows, parameters(params), rules.sampler, rules.quality))
     print_table(found)
 
 

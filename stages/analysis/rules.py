@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StrictFloat, StrictStr
+from pydantic import ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from ddpm.errors import StudyError
 from stages.support.strict_yaml import Strict, parse_yaml
@@ -11,12 +11,16 @@ Confidence = Annotated[float, Field(gt=0.5, lt=1)]
 
 
 class ClaimRule(Strict):
-    """One claim: its words, and its threshold under a name of its own, such as ``margin: 0.05``."""
+    """One claim: its words, its threshold under a name of its own, such as ``margin: 0.05``, and what is narrow.
+
+    ``narrow`` is the widest interval, in units of the claim's quantity, that is on the threshold when it holds it.
+    """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, StrictFloat] = Field(init=False)
 
     says: StrictStr
+    narrow: Annotated[StrictFloat, Field(gt=0)] | None = None
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -25,9 +29,14 @@ class ClaimRule(Strict):
 
 
 class Rules(Strict):
-    """Metric of quality, sampler and confidence of the verdicts, and each claim's threshold."""
+    """Metric of quality, sampler, confidence and seeds of the verdicts, and each claim's threshold.
+
+    ``fixed_at`` names the last commit before the thresholds were fixed: a file cannot hold the hash of its own commit.
+    """
 
     confidence: Confidence
+    first_confirmatory_seed: Annotated[StrictInt, Field(ge=0)]
+    fixed_at: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{7,40}$")]
     sampler: str
     quality: str
     second_opinion: str

@@ -10,6 +10,7 @@ from stages.support import settings
 
 FOLDER = Path("metrics/runs")
 TABLE = "fid_of_T.csv"
+RANKING = "ranking.json"
 
 # what may differ between runs whose seeds count together: which cells they have, and what no number depends on
 _FREE = {"schedule", "T", "seed", "sampler", "grid", "schedules", "data"}
@@ -63,25 +64,53 @@ def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str
     ]
 
 
-def other_seeds(ours: settings.Params, say: Callable[[str], object] = lambda _: None) -> list[dict[str, Any]]:
-    """Rows of the kept runs that are ours but for the seed: the cells of our grid, of seeds that it lacks.
+def other_seeds(
+    ours: settings.Params, say: Callable[[str], object] = lambda _: None, *, any_sampler: bool = False
+) -> list[dict[str, Any]]:
+    """Rows of the kept runs that are ours but for the seed or the sampler.
 
-    ``say`` is called with the runs that are excluded, and why.
+    A seed's cells of one schedule and sampler join when they cover the grid's T and this study lacks them, so that a
+    run may have more seeds of one schedule, or only samplers that need no training.
+
+    Args:
+        ours: parameters of this study.
+        say: called with the runs and seeds that are excluded, and why.
+        any_sampler: also samplers that the grid lacks.
     """
     grid, rows = ours.grid, []
-    seen = set(grid.seed)
-    cells = {(schedule, T, sampler) for schedule in grid.schedule for T in grid.T for sampler in grid.sampler}
+    taken = {(cell.schedule, cell.seed, sampler) for cell in grid.cells() for sampler in grid.sampler}
+    of_a_seed = len(grid.schedule) * len(grid.T) * len(grid.sampler)
     for run in kept_runs():
         differ = differences(ours, run.params)
         if differ:
             say(f"{run.folder} is excluded from the claims: it differs in {', '.join(differ)}")
             continue
-        ours_in_run = [row for row in run.rows if (row["schedule"], row["T"], row["sampler"]) in cells]
-        for seed in sorted({row["seed"] for row in run.rows} - seen):
-            chosen = [row for row in ours_in_run if row["seed"] == seed]
-            if len(chosen) < len(cells):
-                say(f"seed {seed} of {run.folder} is excluded from the claims: {len(chosen)} of {len(cells)} cells")
-                continue
-            rows += chosen
-            seen.add(seed)
+        units: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+        for row in run.rows:
+            wanted = row["schedule"] in grid.schedule and row["T"] in grid.T
+            if wanted and (any_sampler or row["sampler"] in grid.sampler):
+                units.setdefault((row["schedule"], row["seed"], row["sampler"]), []).append(row)
+        new = {key: unit for key, unit in units.items() if key not in taken}
+        whole = {key: unit for key, unit in new.items() if len(unit) == len(grid.T)}
+        for seed in sorted({key[1] for key in new} - {key[1] for key in whole}):
+            have = sum(len(unit) for key, unit in new.items() if key[1] == seed)
+            say(f"seed {seed} of {run.folder} is excluded from the claims: {have} of {of_a_seed} cells")
+        rows += [row for unit in whole.values() for row in unit]
+        taken |= set(whole)
     return rows
+
+
+def rankings(ours: settings.Params, sampler: str) -> dict[int, float]:
+    """Seed -> mean tau at n = 32 of this study and of the kept runs that join it and have a ranking.json.
+
+    ``by_seed`` in ranking.json has the tau of every seed; a table without it is that of a grid of one seed.
+    """
+    sources = [(run.folder / RANKING, run.params) for run in kept_runs() if not differences(ours, run.params)]
+    found: dict[int, float] = {}
+    for path, params in [*sources, (FOLDER.parent / RANKING, ours)]:
+        table = artifacts.read_json(path) if path.exists() else {"mean_tau": {}}
+        by_seed = table.get("by_seed", {}).get(sampler, {})
+        if not by_seed and len(params.grid.seed) == 1 and sampler in table["mean_tau"]:
+            by_seed = {params.grid.seed[0]: table["mean_tau"][sampler]}
+        found |= {int(seed): float(tau) for seed, tau in by_seed.items()}
+    return found

@@ -1,7 +1,8 @@
 """The study's results in the form that the claims use: pandas tables with a row a seed."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Tables:
     Attributes:
         rows: as ``results`` makes it, a row a configuration: ``schedule, T, seed, sampler``, losses, and distances.
         alpha_bar: schedule -> T -> float64 ``[T + 1]``.
-        tau_at_32: Kendall's tau between the ranking of cells at n = 32 and at full n, one a simulated draw.
+        tau_at_32: seed -> Kendall's tau between the ranking of its cells at n = 32 and at full n, mean of many draws.
         quality: which column of the rows is the distance to real images.
         sampler: whose rows count where a claim does not say otherwise.
         confidence: of intervals.
@@ -62,10 +63,20 @@ class Tables:
 
     rows: pd.DataFrame
     alpha_bar: Mapping[str, Mapping[int, Array]]
-    tau_at_32: Array
+    tau_at_32: Mapping[int, float]
     quality: str
     sampler: str
     confidence: float
+
+    def of_seeds(self, first: int, last: float = math.inf) -> "Tables":
+        """The results of seeds ``first`` to ``last``, both included; they may be none."""
+        taus = {seed: tau for seed, tau in self.tau_at_32.items() if first <= seed <= last}
+        return replace(self, rows=self.rows[self.rows["seed"].between(first, last)], tau_at_32=taus)
+
+    @property
+    def seeds(self) -> list[int]:
+        """All training seeds, ascending."""
+        return sorted(self.rows["seed"].unique().tolist())
 
     @property
     def all_T(self) -> list[int]:
@@ -96,6 +107,8 @@ class Tables:
     def logs(self, column: str, schedule: str, sampler: str | None = None) -> pd.DataFrame:
         """Natural logarithms of one schedule's values, float64 ``[seed, T]``, labelled by both.
 
+        The seeds are those that have cells of this schedule and sampler; they may be fewer than the study's.
+
         Raises:
             StudyError: a configuration that the study lacks, or one without a positive value in that column.
         """
@@ -103,7 +116,8 @@ class Tables:
             raise StudyError(f"the tables have no column {column!r}")
         sampler = sampler or self.sampler
         chosen = self.rows[(self.rows["schedule"] == schedule) & (self.rows["sampler"] == sampler)]
-        cells = pd.MultiIndex.from_product([sorted(self.rows["seed"].unique()), self.all_T], names=["seed", "T"])
+        seeds = sorted(chosen["seed"].unique()) or self.seeds
+        cells = pd.MultiIndex.from_product([seeds, self.all_T], names=["seed", "T"])
         values = chosen.set_index(["seed", "T"])[column].astype(np.float64)
         for seed, T in cells[~cells.isin(values.index)][:1]:
             raise StudyError(f"the grid has no {schedule}-{T}-{seed}-{sampler}")
@@ -112,3 +126,27 @@ class Tables:
             lacks = f"no {column}" if np.isnan(values[seed, T]) else f"a {column} of {values[seed, T]:g}"
             raise StudyError(f"{schedule}-{T}-{seed}-{sampler} has {lacks}")
         return np.log(values).unstack("T")
+
+    def has(self, sampler: str, schedules: Iterable[str]) -> bool:
+        """Whether there are cells of this sampler on each of these schedules."""
+        found = set(self.rows.loc[self.rows["sampler"] == sampler, "schedule"])
+        return found >= set(schedules)
+
+
+def times(log_ratio: float) -> str:
+    """A log ratio as a factor, for sentences."""
+    return f"{math.exp(log_ratio):.2f} times"
+
+
+def per_seed(values: pd.Series) -> pd.Series:
+    """The values of the seeds that have one; StudyError when none has."""
+    found: pd.Series = values.dropna()
+    if not len(found):
+        raise StudyError("no seed has all the cells that this compares")
+    return found
+
+
+def contrast(tables: Tables, column: str, first: str, second: str, sampler: str | None = None) -> pd.Series:
+    """Log ratio of two schedules' values, mean over T, one a seed that has both."""
+    difference = tables.logs(column, first, sampler) - tables.logs(column, second, sampler)
+    return per_seed(difference.mean(axis=1, skipna=False))

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ddpm.errors import StudyError
-from stages.analysis import claims_on_models, claims_on_schedules, statistics
-from stages.analysis.rules import ClaimRule
-from stages.analysis.statistics import Verdict
+from stages.analysis import claims_on_losses, claims_on_quality, claims_on_schedules, statistics
+from stages.analysis.power import MOST, seeds_needed
+from stages.analysis.rules import ClaimRule, Rules
+from stages.analysis.statistics import Evidence, Part, Verdict
 from stages.analysis.tables import Finding, Tables
 
 
@@ -30,25 +31,36 @@ class Claim:
 
 
 CLAIMS = {
+    "cosine-worse": Claim(claims_on_quality.cosine_worse, "log_ratio", of_quality=True),
+    "cosine-why": Claim(claims_on_quality.cosine_why, "per_doubling", of_quality=True),
+    "one-step": Claim(claims_on_quality.one_step, "share", of_quality=True),
+    "T-small-effect": Claim(claims_on_quality.T_small_effect, "margin", of_quality=True),
+    "good-schedule-fewer-steps": Claim(claims_on_quality.good_schedule_fewer_steps, "not_inferior", of_quality=True),
+    "loss-not-quality": Claim(claims_on_losses.loss_not_quality, "tau", of_quality=True),
+    "sigmoid-loss": Claim(claims_on_losses.sigmoid_loss, "slightly"),
+    "loss-flat-in-T": Claim(claims_on_losses.loss_flat_in_T, "margin"),
+    "n32-enough": Claim(claims_on_quality.n32_enough, "behind"),
     "gaussian-end": Claim(claims_on_schedules.gaussian_end, "sqrt_alpha_bar_T", exact=True),
     "same-shape": Claim(claims_on_schedules.same_shape, "sup_distance", exact=True),
     "linear-abar": Claim(claims_on_schedules.linear_abar, "r_squared", exact=True),
-    "loss-flat-in-T": Claim(claims_on_models.loss_flat_in_T, "margin"),
-    "sigmoid-loss": Claim(claims_on_models.sigmoid_loss, "slightly"),
-    "loss-not-quality": Claim(claims_on_models.loss_not_quality, "tau", of_quality=True),
-    "cosine-worse": Claim(claims_on_models.cosine_worse, "log_ratio", of_quality=True),
-    "cosine-why": Claim(claims_on_models.cosine_why, "per_doubling", of_quality=True),
-    "T-small-effect": Claim(claims_on_models.T_small_effect, "margin", of_quality=True),
-    "good-schedule-fewer-steps": Claim(claims_on_models.good_schedule_fewer_steps, "not_inferior", of_quality=True),
-    "n32-enough": Claim(claims_on_schedules.n32_enough, "tau"),
 }
+NUMBERS = ("estimate", "low", "high", "p_for", "p_against", "n")
+FEW = 6  # parts of a claim that a reader looks at one by one
+NO_SEEDS = "no confirmatory seeds yet"
+
+
+def _part_as_json(part: Part) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in asdict(part).items()}
 
 
 @dataclass(frozen=True)
 class ClaimResult:
     """One claim's verdict. ``finding`` is None where the grid lacks what the claim is about; ``plain`` says what.
 
-    ``second_opinion`` is the verdict by the second metric, for claims that depend on the metric of quality.
+    ``second_opinion`` is the verdict by the second metric, for claims that depend on the metric of quality;
+    ``seeds_needed`` would decide with 80 % power after the correction, by the scatter of these seeds, or else of the
+    exploratory ones; None without scatter. ``exploratory`` is the same test on the seeds that were known when the
+    thresholds were fixed.
     """
 
     claim: str
@@ -58,14 +70,22 @@ class ClaimResult:
     adjusted_p: float
     finding: Finding | None
     second_opinion: Verdict | None = None
+    seeds_needed: str | None = None
+    exploratory: "ClaimResult | None" = None
 
     def as_json(self) -> dict[str, Any]:
         """Its entry in claims.json; an interval without end is null."""
-        found = {key: value for key, value in asdict(self).items() if key not in ("finding", "claim")}
+        names = ("says", "verdict", "plain", "adjusted_p", "second_opinion", "seeds_needed")
+        found = {name: getattr(self, name) for name in names}
         if self.finding is not None:
-            evidence = asdict(self.finding.evidence)
+            evidence = {name: getattr(self.finding.evidence, name) for name in NUMBERS}
             numbers = {key: value if math.isfinite(value) else None for key, value in evidence.items()}
             found |= numbers | {"quantity": self.finding.quantity, "details": self.finding.details}
+            parts = self.finding.evidence.parts
+            if len(parts) <= FEW:
+                found["parts"] = [_part_as_json(part) for part in parts]
+        if self.exploratory is not None:
+            found["exploratory"] = self.exploratory.as_json()
         return found
 
 
@@ -81,6 +101,13 @@ def _finding(name: str, tables: Tables, rule: ClaimRule) -> Finding | str:
         return claim.test(tables, rule.thresholds[claim.threshold])
     except StudyError as error:
         return error.what
+
+
+def _needed(evidence: Evidence, claims: int, confidence: float) -> str | None:
+    if not evidence.parts or evidence.n < 2:
+        return None
+    found = seeds_needed(evidence, claims, confidence)
+    return f"more than {MOST:,}" if found is None else str(found)
 
 
 def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimResult]:
@@ -102,6 +129,8 @@ def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimRes
         if isinstance(finding, Finding) and not CLAIMS[name].exact
     }
     adjusted = statistics.holm(p_values)
+    # a claim that has no cells yet will be corrected with the others once it has
+    corrected = sum(not CLAIMS[name].exact for name in rules)
     results = []
     for name, finding in found.items():
         says = rules[name].says
@@ -109,8 +138,9 @@ def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimRes
             results.append(ClaimResult(name, says, "undecided", finding, 1.0, None))
             continue
         p = adjusted.get(name, 0.0)
-        verdict = statistics.verdict(finding.evidence, p, tables.confidence)
-        results.append(ClaimResult(name, says, verdict, finding.plain, p, finding))
+        verdict = statistics.verdict(finding.evidence, p, tables.confidence, rules[name].narrow or 0.0)
+        needed = _needed(finding.evidence, corrected, tables.confidence)
+        results.append(ClaimResult(name, says, verdict, finding.plain, p, finding, seeds_needed=needed))
     return results
 
 
@@ -121,3 +151,33 @@ def verdicts_by_both_metrics(tables: Tables, second_quality: str, rules: Mapping
         replace(result, second_opinion=second[result.claim]) if CLAIMS[result.claim].of_quality else result
         for result in verdicts_on(tables, rules)
     ]
+
+
+def _without_seeds(claim: str, exploratory: ClaimResult) -> ClaimResult:
+    """The verdict where there is no confirmatory seed: arithmetic needs none, every other claim is undecided."""
+    if CLAIMS[claim].exact:
+        return exploratory
+    return ClaimResult(claim, exploratory.says, "undecided", NO_SEEDS, 1.0, None)
+
+
+def confirmatory(tables: Tables, rules: Rules) -> list[ClaimResult]:
+    """The verdicts by the confirmatory seeds alone, each with the same test on the exploratory seeds beside it."""
+    first = rules.first_confirmatory_seed
+    early, late = tables.of_seeds(0, first - 1), tables.of_seeds(first)
+    shown = {}
+    if early.seeds:
+        shown = {found.claim: found for found in verdicts_by_both_metrics(early, rules.second_opinion, rules.claims)}
+    if late.seeds:
+        results = verdicts_by_both_metrics(late, rules.second_opinion, rules.claims)
+    else:
+        results = [_without_seeds(claim, found) for claim, found in shown.items()]
+    complete = []
+    for found in results:
+        exploratory = None if CLAIMS[found.claim].exact else shown.get(found.claim)
+        needed = found.seeds_needed
+        # without two confirmatory seeds the scatter is that of the exploratory ones
+        open_yet = exploratory is not None and exploratory.verdict != "on the threshold"
+        if needed is None and exploratory and open_yet and (found.finding is None or found.finding.evidence.n < 2):
+            needed = exploratory.seeds_needed
+        complete.append(replace(found, seeds_needed=needed, exploratory=exploratory))
+    return complete

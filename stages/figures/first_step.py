@@ -26,7 +26,7 @@ def side_by_side(images: Mapping[str, Mapping[str, Images]], T: int) -> Figure:
         T: of the models.
     """
     samplers = list(next(iter(images.values())))
-    figure = Figure(figsize=(3.4 * len(images), 0.75 * len(samplers) + 0.6), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(images), 0.46 * len(samplers) + 0.6), layout="constrained")
     grid = figure.subplots(len(samplers), len(images), squeeze=False)
     for column, (schedule, by_sampler) in enumerate(images.items()):
         for row, sampler in enumerate(samplers):

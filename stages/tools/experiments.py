@@ -72,7 +72,7 @@ def composed(name: str, experiment: Experiment) -> str:
         except (HydraException, OmegaConfBaseException) as error:
             reason = str(error).splitlines()[0]
             raise StudyError(f"{name}: {reason}", where=str(FILE), hint="correct its overrides") from error
-        return path.read_text(encoding="utf-8")
+        return artifacts.read_bytes(path).decode()
 
 
 def sources(lock: Path) -> Sources:

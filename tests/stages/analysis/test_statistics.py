@@ -8,7 +8,6 @@ from scipy import stats
 
 from ddpm.errors import StudyError
 from stages.analysis import statistics
-from stages.analysis.statistics import Evidence
 
 X = np.array([0.1, 0.3, 0.2, 0.4])
 
@@ -20,9 +19,9 @@ def test_interval_and_p_are_students() -> None:
     assert found.p_for == pytest.approx(stats.ttest_1samp(X, 0.05, alternative="greater").pvalue)
     assert found.p_against == pytest.approx(stats.ttest_1samp(X, 0.05, alternative="less").pvalue)
     assert found.p == pytest.approx(theirs.pvalue)
-    assert statistics.below(X, 0.05, 0.95) == Evidence(
-        found.estimate, found.low, found.high, found.p_against, found.p_for, 4
-    )
+    lower = statistics.below(X, 0.05, 0.95)
+    assert (lower.p_for, lower.p_against) == pytest.approx((found.p_against, found.p_for))
+    assert (lower.estimate, lower.low, lower.high, lower.n) == (found.estimate, found.low, found.high, 4)
 
 
 def test_equivalence_is_two_one_sided_tests() -> None:
@@ -100,13 +99,54 @@ def test_all_of_needs_all_and_falls_with_one() -> None:
     both = statistics.all_of([yes, no])
     assert both.p_for == no.p_for
     assert both.p_against == pytest.approx(2 * no.p_against)
-    assert statistics.all_of([no, yes]) == both
+    again = statistics.all_of([no, yes])
+    assert (again.estimate, again.p_for, again.p_against) == (both.estimate, both.p_for, both.p_against)
 
 
-def test_draws_count_the_share_on_either_side() -> None:
-    found = statistics.from_draws([0.1, 0.2, 0.9, 0.95], 0.8, 0.95)
-    assert (found.p_for, found.p_against) == (3 / 5, 3 / 5)
-    assert statistics.from_draws([0.9] * 99, 0.8, 0.95).p_for == pytest.approx(0.01)
+def test_a_presupposition_keeps_both_verdicts_open() -> None:
+    yes, no = statistics.above(X, 0, 0.95), statistics.above(X, 10, 0.95)
+    assert statistics.given(no, yes).p_for == no.p_for
+    assert statistics.given(no, no).p_against == no.p_for
+    assert statistics.given(yes, no).p_against == yes.p_for
+    assert statistics.given(yes, no).estimate == no.estimate
+
+
+NEAR = np.array([0.09, 0.11, 0.10, 0.105, 0.095])
+
+
+@pytest.mark.parametrize(
+    ("evidence", "narrow", "expected"),
+    [
+        (statistics.above(NEAR, 0.1, 0.95), 0.05, "on the threshold"),
+        (statistics.above(NEAR, 0.1, 0.95), 0.01, "undecided"),  # the interval is 0.02 wide
+        (statistics.within(NEAR, 0.1, 0.95), 0.05, "on the threshold"),
+        (statistics.above(NEAR, 0.0, 0.95), 0.05, "undecided"),  # shown before the correction, so not on the threshold
+        (
+            statistics.all_of([statistics.above(NEAR, 0.1, 0.95), statistics.above(10 * X, 1.5, 0.95)]),
+            0.05,
+            "undecided",
+        ),
+        (
+            statistics.all_of([statistics.above(NEAR, 0.1, 0.95), statistics.above(NEAR, 0, 0.95)]),
+            0.05,
+            "on the threshold",
+        ),
+        (statistics.given(statistics.above(X, 0.4, 0.95), statistics.above(NEAR, 0.1, 0.95)), 0.05, "undecided"),
+        (statistics.above([0.1], 0.1, 0.95), 0.05, "undecided"),
+    ],
+)
+def test_on_the_threshold(evidence: statistics.Evidence, narrow: float, expected: str) -> None:
+    assert statistics.verdict(evidence, 1.0, 0.95, narrow) == expected
+
+
+def test_jackknife_of_pairs() -> None:
+    x = np.random.default_rng(0).normal(size=(6, 6))
+    x = x + x.T
+    pseudo = statistics.jackknife_of_pairs(x)
+    pairs = x[np.triu_indices(6, 1)]
+    assert pseudo.mean() == pytest.approx(pairs.mean())
+    without = np.delete(np.delete(x, 2, 0), 2, 1)
+    assert pseudo[2] == pytest.approx(6 * pairs.mean() - 5 * without[np.triu_indices(5, 1)].mean())
 
 
 def test_holm_by_hand() -> None:

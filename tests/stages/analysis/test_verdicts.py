@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ddpm.errors import StudyError
-from ddpm.schedules import make_schedule
+from ddpm.schedules import audit, make_schedule
 from stages.analysis.claims_on_schedules import straightness, sup_distance
 from stages.analysis.rules import ClaimRule, parse_rules
 from stages.analysis.tables import Tables, results
-from stages.analysis.verdicts import CLAIMS, verdicts_by_both_metrics, verdicts_on
+from stages.analysis.verdicts import CLAIMS, confirmatory, verdicts_by_both_metrics, verdicts_on
 from tests.conftest import ROOT
 
-RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml").claims
+ALL_RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml")
+RULES = ALL_RULES.claims
 ALL_T = (50, 100, 200, 400, 800)
 Law = Callable[[str, int, str], float]  # schedule, T, sampler -> mean of a logarithm
 
@@ -32,7 +34,7 @@ def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 
         for schedule in ("linear", "cosine", "sigmoid"):
             for T in ALL_T:
                 loss_noise = noise * rng.normal(size=2)
-                for sampler in ("ancestral", "clipped"):
+                for sampler in ("ancestral", "clipped", "clipped-first"):
                     axes = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
                     values = {
                         "fid": math.exp(fid(schedule, T, sampler) + noise * rng.normal()),
@@ -44,7 +46,7 @@ def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 
     bars = {
         name: {T: make_schedule(name, T).alpha_bar.numpy() for T in ALL_T} for name in ("linear", "cosine", "sigmoid")
     }
-    return Tables(results(rows), bars, np.full(50, 0.9), "fid", "ancestral", 0.95)
+    return Tables(results(rows), bars, {}, "fid", "ancestral", 0.95)
 
 
 def only(schedule: str, size: float) -> Law:
@@ -55,39 +57,50 @@ def octave(T: int) -> float:
     return math.log2(T / ALL_T[0])
 
 
+def smaller(name: str, *_: object) -> float:
+    return -0.4 * (name == "cosine")
+
+
+def clip_is_all(name: str, _: int, sampler: str) -> float:
+    return 1.0 * (name == "cosine" and sampler == "ancestral")
+
+
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("loss-flat-in-T", {"loss": flat}, "supported"),
     ("loss-flat-in-T", {"loss": lambda name, T, _: 0.1 * octave(T) * (name == "cosine")}, "refuted"),
     ("sigmoid-loss", {"loss": only("sigmoid", 0.1)}, "supported"),
     ("sigmoid-loss", {"loss": only("sigmoid", -0.1)}, "refuted"),
     ("sigmoid-loss", {"loss": only("sigmoid", 1.0)}, "refuted"),  # worse, but not slightly
-    ("loss-not-quality", {"loss": only("sigmoid", 1), "fid": only("cosine", 1)}, "supported"),
+    ("loss-not-quality", {"loss": smaller, "seeds": 30}, "supported"),  # between schedules alone
     (
-        "loss-not-quality",
+        "loss-not-quality",  # every tau is 1, so that only the number of seeds counts
         {
-            "loss": lambda name, T, _: octave(T) + 9 * (name == "cosine"),
-            "fid": lambda name, T, _: octave(T) + 9 * (name == "cosine"),
+            "loss": lambda _, T, __: octave(T),
+            "fid": lambda _, T, __: octave(T),
+            "common": lambda _, T, __: octave(T),
+            "seeds": 14,
         },
         "refuted",
     ),
-    ("cosine-worse", {"fid": only("cosine", 0.2)}, "supported"),
-    ("cosine-worse", {"fid": only("sigmoid", 0.2)}, "refuted"),
-    ("cosine-why", {"fid": lambda name, T, _: (1 - 0.2 * octave(T)) * (name == "cosine")}, "supported"),
-    ("cosine-why", {"fid": lambda name, _, sampler: 1.0 * (name == "cosine" and sampler == "ancestral")}, "refuted"),
-    ("T-small-effect", {"fid": lambda _, T, __: 0.02 * octave(T)}, "supported"),
-    ("T-small-effect", {"fid": lambda name, T, _: -0.2 * octave(T) * (name == "linear")}, "refuted"),
-    # every seed finds the same T here, so that only their number counts
+    ("cosine-worse", {"fid": only("cosine", 0.2), "loss": smaller}, "supported"),
+    ("cosine-worse", {"fid": only("sigmoid", 0.2), "loss": smaller}, "refuted"),
+    ("cosine-worse", {"fid": only("cosine", 0.2), "loss": only("cosine", 0.4)}, "refuted"),  # nor is its loss smaller
     (
-        "good-schedule-fewer-steps",
-        {"fid": lambda name, T, _: -0.3 * octave(T) * (name == "cosine"), "seeds": 12},
+        "cosine-why",
+        {"fid": lambda name, T, _: (1 - 0.2 * octave(T)) * (name == "cosine"), "loss": smaller},
         "supported",
     ),
-    (
-        "good-schedule-fewer-steps",
-        {"fid": lambda name, T, _: -0.3 * octave(T) * (name != "cosine"), "seeds": 12},
-        "refuted",
-    ),
-    ("good-schedule-fewer-steps", {"fid": flat, "seeds": 12}, "undecided"),
+    ("cosine-why", {"fid": lambda name, T, _: (1 - 0.01 * octave(T)) * (name == "cosine"), "loss": smaller}, "refuted"),
+    ("cosine-why", {"fid": clip_is_all, "loss": smaller}, "refuted"),
+    ("cosine-why", {"fid": only("sigmoid", 1), "loss": smaller}, "undecided"),  # nothing to explain
+    ("one-step", {"fid": clip_is_all}, "supported"),
+    ("one-step", {"fid": lambda name, _, sampler: (name == "cosine") * {"clipped": 0.0}.get(sampler, 1.0)}, "refuted"),
+    ("one-step", {"fid": flat}, "undecided"),  # the clip gains nothing
+    ("T-small-effect", {"fid": lambda _, T, __: 0.02 * octave(T)}, "supported"),
+    ("T-small-effect", {"fid": lambda name, T, _: -0.2 * octave(T) * (name == "linear")}, "refuted"),
+    ("good-schedule-fewer-steps", {"fid": lambda name, T, _: -0.3 * octave(T) * (name == "cosine")}, "supported"),
+    ("good-schedule-fewer-steps", {"fid": lambda name, T, _: -0.3 * octave(T) * (name != "cosine")}, "refuted"),
+    ("good-schedule-fewer-steps", {"fid": flat}, "refuted"),  # the smallest T suffices for all of them
 ]
 
 
@@ -109,13 +122,12 @@ def test_with_one_seed_a_claim_about_training_is_undecided(claim: str) -> None:
 
 def test_noise_without_effect_is_undecided() -> None:
     found = verdicts(planted(noise=0.3))
-    assert found["cosine-worse"] == "undecided"
-    assert found["good-schedule-fewer-steps"] == "undecided"
+    assert found["cosine-worse"] == found["good-schedule-fewer-steps"] == found["one-step"] == "undecided"
 
 
 def test_every_claim_of_the_file_has_its_function_and_the_other_way_round() -> None:
     assert list(RULES) == list(CLAIMS)
-    assert len(RULES) == 11
+    assert len(RULES) == 12
     assert all(result.plain and result.says for result in verdicts_on(planted(), RULES))
 
 
@@ -125,6 +137,10 @@ def test_schedules_of_the_report() -> None:
     assert found["gaussian-end"].verdict == "refuted"
     assert found["gaussian-end"].finding is not None
     assert found["gaussian-end"].finding.details["linear, T = 800"] == pytest.approx(0.0810, abs=5e-5)
+    kl = audit(make_schedule("linear", 800)).prior_kl_nats
+    assert found["gaussian-end"].finding.details["linear, T = 800, prior KL in nats"] == pytest.approx(kl)
+    assert found["linear-abar"].finding is not None
+    assert found["linear-abar"].finding.details["cosine, largest deviation"] == pytest.approx(0.106, abs=1e-3)
     assert found["same-shape"].verdict == "refuted"  # 0.0225 between T = 50 and 800
     assert found["linear-abar"].verdict == "supported"
     # cos^2 over a quarter turn: R^2 = 96 / pi^4
@@ -147,10 +163,44 @@ def test_thresholds_turn_arithmetic_round(claim: str, rule: dict[str, float]) ->
 
 
 def test_few_samples_rank_or_do_not() -> None:
-    tables = planted()
-    many = Tables(tables.rows, tables.alpha_bar, np.full(999, 0.9), "fid", "ancestral", 0.95)
-    few = Tables(tables.rows, tables.alpha_bar, np.full(999, 0.4), "fid", "ancestral", 0.95)
+    tables = planted(noise=0.3)  # rankings of two seeds hardly agree
+    many, few, none = (replace(tables, tau_at_32=dict(enumerate(taus))) for taus in ([0.9] * 5, [-0.9] * 5, [0.9]))
     assert (verdicts(many)["n32-enough"], verdicts(few)["n32-enough"]) == ("supported", "refuted")
+    found = {result.claim: result for result in verdicts_on(none, RULES)}
+    assert found["n32-enough"].plain == "rankings by 32 samples are there for 1 seeds; 3 are needed"
+
+
+def test_without_the_samplers_of_one_step_it_says_so() -> None:
+    tables = planted(fid=clip_is_all, loss=smaller)
+    part = replace(tables, rows=tables.rows[tables.rows["sampler"] != "clipped-first"])
+    found = {result.claim: result for result in verdicts_on(part, RULES)}
+    assert found["one-step"].verdict == "undecided"
+    assert found["one-step"].plain == "there are no cells of clipped-first on cosine yet"
+    assert "no cells of clipped-first yet" in found["cosine-why"].plain
+
+
+def test_verdicts_are_of_seeds_3_and_up_alone() -> None:
+    tables = planted(fid=only("cosine", 0.2), loss=smaller, seeds=9)
+    early = tables.rows["seed"] < 3
+    tables.rows.loc[early & (tables.rows["schedule"] == "cosine"), "fid"] *= 0.5
+    found = {result.claim: result for result in confirmatory(tables, ALL_RULES)}["cosine-worse"]
+    assert found.finding is not None
+    assert found.exploratory is not None
+    assert (found.verdict, found.finding.evidence.n) == ("supported", 6)
+    assert (found.exploratory.finding.evidence.estimate < 0) if found.exploratory.finding else False
+
+
+def test_without_confirmatory_seeds_all_but_arithmetic_is_undecided() -> None:
+    found = confirmatory(planted(fid=only("cosine", 0.2), loss=smaller, seeds=3), ALL_RULES)
+    for result in found:
+        if CLAIMS[result.claim].exact:
+            assert result.verdict in ("supported", "refuted")
+        else:
+            assert (result.verdict, result.plain) == ("undecided", "no confirmatory seeds yet")
+            assert result.exploratory is not None
+    shown = {result.claim: result for result in found}["cosine-worse"].as_json()
+    assert shown["exploratory"]["plain"].startswith("cosine's distance is 1.22 times sigmoid's")
+    assert shown["seeds_needed"] is not None
 
 
 def test_what_the_grid_lacks_is_undecided_and_said() -> None:
@@ -164,7 +214,7 @@ def test_what_the_grid_lacks_is_undecided_and_said() -> None:
 
 
 def test_second_opinion_speaks_where_quality_matters_alone() -> None:
-    tables = planted(fid=only("cosine", 0.2))
+    tables = planted(fid=only("cosine", 0.2), loss=smaller)
     tables.rows["digits_distance"] = 1.0 / tables.rows["fid"]
     found = {result.claim: result for result in verdicts_by_both_metrics(tables, "digits_distance", RULES)}
     assert (found["cosine-worse"].verdict, found["cosine-worse"].second_opinion) == ("supported", "refuted")

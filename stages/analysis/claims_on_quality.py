@@ -1,0 +1,197 @@
+"""Tests of the report's claims about the distance to real images: one number per seed; ratios as logarithms."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ddpm.errors import StudyError
+from ddpm.quality.rank_agreement import kendall_tau
+from stages.analysis import statistics
+from stages.analysis.statistics import Evidence
+from stages.analysis.tables import Finding, Tables, contrast, per_seed, times
+
+FIRST_STEP = "clipped-first"  # clips in the first reverse step only
+REST = "clipped-rest"  # in all others
+LATE_START = "late-start"  # begins at t = T - 1
+
+
+def _log_ratios(tables: Tables, sampler: str | None = None) -> pd.DataFrame:
+    """Log ratio of distance, cosine to sigmoid, ``[seed, T]``, of the seeds that have both."""
+    cosine, sigmoid = (tables.logs(tables.quality, name, sampler) for name in ("cosine", "sigmoid"))
+    ratios: pd.DataFrame = (cosine - sigmoid).dropna()
+    per_seed(ratios.mean(axis=1))
+    return ratios
+
+
+def _worse(tables: Tables, log_ratio: float) -> Evidence:
+    """Both parts of cosine-worse: the distance is larger, the loss smaller.
+
+    More seeds are planned from the scatter of all cells where that is larger: a few seeds' means may agree by luck.
+    """
+    ratios = _log_ratios(tables)
+    distance = per_seed(ratios.mean(axis=1))
+    loss = contrast(tables, "loss_simple", "cosine", "sigmoid")
+    larger = statistics.above(distance, log_ratio, tables.confidence)
+    if len(ratios) > 1:
+        of_cells = float(np.std(ratios.to_numpy(), ddof=1)) / math.sqrt(ratios.shape[1])
+        larger = replace(larger, parts=tuple(replace(part, sd=max(part.sd, of_cells)) for part in larger.parts))
+    return statistics.all_of([larger, statistics.below(loss, 0.0, tables.confidence)])
+
+
+def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
+    """Log ratio of distance, cosine to sigmoid, mean over T: above; and that of held-out loss: below 0."""
+    ratios, clipped = _log_ratios(tables), _log_ratios(tables, "clipped")
+    found = _worse(tables, log_ratio)
+    part = found.parts[0]  # the quantity stays the distance, whichever part decides
+    found = replace(found, estimate=part.mean, low=part.low, high=part.high)
+    low, high = statistics.interval(ratios.to_numpy().ravel(), tables.confidence)
+    details = {
+        "log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean()),
+        "log ratio of distance, clipped": float(clipped.mean(axis=None)),
+    }
+    shown = ""
+    if math.isfinite(low):
+        details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
+        shown = f" ({math.exp(low):.2f} to {math.exp(high):.2f} by the scatter of all cells)"
+    plain = (
+        f"cosine's distance is {times(part.mean)} sigmoid's{shown}, with clipping "
+        f"{times(details['log ratio of distance, clipped'])}, its loss {times(details['log ratio of loss'])}"
+    )
+    return Finding(found, "log ratio of distance, cosine to sigmoid", plain, details)
+
+
+def _slope_per_doubling(logs: pd.DataFrame) -> pd.Series:
+    """Least-squares slope over log2(T) of ``[seed, T]``, one a seed."""
+    return pd.Series(np.polyfit(np.log2(logs.columns.to_numpy()), logs.to_numpy().T, 1)[0], index=logs.index)
+
+
+def cosine_why(tables: Tables, per_doubling: float) -> Finding:
+    """Whether cosine's disadvantage shrinks with T and outlives the clip, as the report's explanation requires.
+
+    The rival explanation is the gain of the first reverse step, which the clip removes: schedule x clip in place of
+    schedule x T. Both explain a disadvantage, so the claim presupposes that there is one.
+    """
+    tables.need_two_T()
+    ancestral, clipped = (_log_ratios(tables, sampler) for sampler in ("ancestral", "clipped"))
+    slope = _slope_per_doubling(ancestral)
+    left = {"the clip": clipped.mean(axis=1)}
+    missing = ""
+    if tables.has(FIRST_STEP, ["cosine", "sigmoid"]):
+        left["the clip in the first reverse step alone"] = _log_ratios(tables, FIRST_STEP).mean(axis=1)
+    else:
+        missing = f"; there are no cells of {FIRST_STEP} yet"
+    parts = [statistics.below(slope, per_doubling, tables.confidence)]
+    parts += [statistics.above(per_seed(values), 0.0, tables.confidence) for values in left.values()]
+    found = statistics.given(_worse(tables, 0.0), statistics.all_of(parts))
+    own = parts[0]
+    found = replace(found, estimate=own.estimate, low=own.low, high=own.high)
+    gained = per_seed(ancestral.mean(axis=1) - left["the clip"])
+    interaction = statistics.above(gained, 0.0, tables.confidence)
+    details = {f"log ratio of distance with {name}": float(values.mean()) for name, values in left.items()}
+    details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
+    details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
+    plain = (
+        f"each doubling of T changes the ratio of cosine's distance to sigmoid's by {times(own.estimate)}; "
+        f"clipping changes it by {times(-interaction.estimate)} and leaves {times(float(left['the clip'].mean()))}"
+        f"{missing}; this presupposes that cosine is worse"
+    )
+    return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
+
+
+def one_step(tables: Tables, share: float) -> Finding:
+    """Whether clipping in the first reverse step alone gains cosine this share of what clipping in all steps gains.
+
+    A ratio of two gains has no t test; gain of one less share times gain of the other has (Fieller 1954).
+    """
+    if not tables.has(FIRST_STEP, ["cosine"]):
+        raise StudyError(f"there are no cells of {FIRST_STEP} on cosine yet")
+    logs = {"ancestral": tables.logs(tables.quality, "cosine", "ancestral").mean(axis=1)}
+    for sampler in ("clipped", FIRST_STEP, REST, LATE_START):
+        if tables.has(sampler, ["cosine"]):
+            logs[sampler] = tables.logs(tables.quality, "cosine", sampler).mean(axis=1)
+    gains = {name: (logs["ancestral"] - values).dropna() for name, values in logs.items() if name != "ancestral"}
+    if "clipped" not in gains:
+        raise StudyError("the grid has no clipped")
+    gained = statistics.above(per_seed(gains["clipped"]), 0.0, tables.confidence)
+    rest = per_seed(gains[FIRST_STEP] - share * gains["clipped"])
+    found = statistics.given(gained, statistics.above(rest, 0.0, tables.confidence))
+    details = {f"gain by {name}, log ratio": float(values.mean()) for name, values in gains.items()}
+    shares = {name: float(values.mean() / gains["clipped"].mean()) for name, values in gains.items()}
+    details |= {f"share of {name}": value for name, value in shares.items() if name != "clipped"}
+    others = "".join(f"; {name} {shares[name]:.2f}" for name in (REST, LATE_START) if name in shares)
+    plain = (
+        f"clipping changes cosine's distance by {times(-gained.estimate)}; {shares[FIRST_STEP]:.2f} of that (in "
+        f"logarithms) by clipping in the first reverse step alone{others}"
+    )
+    return Finding(found, f"gain by {FIRST_STEP} less {share:g} of that by clipped, log ratio", plain, details)
+
+
+def _change(tables: Tables, schedule: str) -> pd.Series:
+    """Change of log distance from the smallest to the largest T along the fitted line, one a seed."""
+    octaves = math.log2(tables.all_T[-1] / tables.all_T[0])
+    return per_seed(_slope_per_doubling(tables.logs(tables.quality, schedule)) * octaves)
+
+
+def T_small_effect(tables: Tables, margin: float) -> Finding:
+    """The slope of log distance over all T times their range, within a margin of 0 in every schedule; and the trend."""
+    tables.need_two_T()
+    changes = {name: _change(tables, name) for name in tables.schedules}
+    parts = [statistics.within(values, math.log1p(margin), tables.confidence) for values in changes.values()]
+    details = {f"{name}, over the range of T": float(values.mean()) for name, values in changes.items()}
+    plain = f"from T = {tables.all_T[0]} to {tables.all_T[-1]}, along the line through all T, the distance becomes "
+    plain += ", ".join(f"{times(float(values.mean()))} on {name}" for name, values in changes.items())
+    if len(tables.all_T) > 2:
+        blocks = np.concatenate([tables.logs(tables.quality, name).to_numpy() for name in changes])
+        details["p of a trend in T (Page)"] = statistics.trend_p(blocks)  # [schedule x seed, T]
+    return Finding(statistics.all_of(parts), "log ratio of distance, the least flat schedule", plain, details)
+
+
+def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
+    """Cosine's smallest T is inferior to its largest, and by more than linear's and sigmoid's are to theirs.
+
+    On fitted lines that is the same as a larger smallest sufficient T. Each condition is tested with the variance of
+    the schedules in it alone; the smallest T of noisy cells would be biased towards large T where cells scatter more.
+    """
+    tables.need_two_T()
+    gains = {name: -_change(tables, name) for name in ("linear", "sigmoid", "cosine")}
+    margin = math.log1p(not_inferior)
+    parts = [statistics.above(gains["cosine"], margin, tables.confidence)]
+    parts += [
+        statistics.above(per_seed(gains["cosine"] - gains[name]), 0.0, tables.confidence)
+        for name in ("linear", "sigmoid")
+    ]
+    octaves = math.log2(tables.all_T[-1] / tables.all_T[0])
+    details = {f"{name}, gained over the range of T": float(values.mean()) for name, values in gains.items()}
+    sufficient = {}
+    for name, values in gains.items():
+        mean = float(values.mean())
+        sufficient[name] = tables.all_T[-1] * 2 ** (-octaves * min(1.0, margin / mean if mean > 0 else 1.0))
+    details |= {f"{name}, smallest sufficient T": T for name, T in sufficient.items()}
+    plain = "smallest sufficient T on the fitted line: " + ", ".join(
+        f"{name} {T:.0f}" for name, T in sufficient.items()
+    )
+    return Finding(statistics.all_of(parts), "log ratio of distance, the least favourable contrast", plain, details)
+
+
+def n32_enough(tables: Tables, behind: float) -> Finding:
+    """Whether 32 samples rank the cells as their full samples do, as well as another seed's full samples do.
+
+    Rankings by full samples of two seeds differ by training, so no ranking can be asked to agree better.
+    """
+    tables.at_least(3)
+    logs = pd.concat([tables.logs(tables.quality, name) for name in tables.schedules], axis=1).dropna()
+    logs = logs.loc[[seed for seed in logs.index if seed in tables.tau_at_32]]
+    if len(logs) < 3:
+        raise StudyError(f"rankings by 32 samples are there for {len(logs)} seeds; 3 are needed")
+    agreement = [[kendall_tau(a, b) for b in logs.to_numpy()] for a in logs.to_numpy()]
+    at_32 = np.array([tables.tau_at_32[int(seed)] for seed in logs.index])
+    pseudo = statistics.jackknife_of_pairs(agreement)
+    found = statistics.above(at_32 - pseudo, behind, tables.confidence)
+    details = {"tau at n = 32": float(at_32.mean()), "tau between seeds at full n": float(pseudo.mean())}
+    plain = (
+        f"Kendall's tau between the rankings by 32 and by all samples is {at_32.mean():.2f}, between those of two "
+        f"seeds by all samples {pseudo.mean():.2f}"
+    )
+    return Finding(found, "tau at n = 32 less tau between seeds", plain, details)

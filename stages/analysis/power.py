@@ -1,0 +1,77 @@
+"""How many seeds would decide a claim, from the scatter of those that there are.
+
+The planted truth is the estimate. Powers of several tests together are bounded from below (Bonferroni), so that the
+number is at worst too large.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from stages.analysis.statistics import Evidence, Part
+
+POWER = 0.8
+MOST = 1000  # seeds; a claim that needs more needs another test
+
+Powers = NDArray[np.float64]
+
+
+def one_sided(distance: float, sd: float, n: NDArray[np.int64], alpha: float) -> Powers:
+    """Power of the one-sided t test whose true mean is ``distance`` beyond the threshold; ``[len(n)]``, n at least 2.
+
+    The distribution of the statistic is the noncentral t.
+    """
+    if sd == 0:  # as for replicates without spread: the sign test
+        return np.asarray((distance > 0) & (0.5**n < alpha), dtype=np.float64)
+    power = stats.nct.sf(stats.t.isf(alpha, n - 1), n - 1, distance * np.sqrt(n) / sd)
+    # the tail underflows to nan where it is all but certain
+    return np.asarray(np.where(np.isnan(power), float(distance > 0), power), dtype=np.float64)
+
+
+def _missed(part: Part, n: NDArray[np.int64], alpha: float) -> Powers:
+    """At most this probability that a part which holds is not shown to hold."""
+    distances = [part.mean - part.lower, part.upper - part.mean]
+    missed = sum(1 - one_sided(d, part.sd, n, alpha) for d in distances if math.isfinite(d))
+    return np.asarray(missed, dtype=np.float64)
+
+
+def _refuted(part: Part, n: NDArray[np.int64], alpha: float) -> Powers:
+    """Power to show that a part does not hold."""
+    distances = [d for d in (part.lower - part.mean, part.mean - part.upper) if math.isfinite(d)]
+    powers = [one_sided(d, part.sd, n, alpha / len(distances)) for d in distances]
+    return np.asarray(np.max(powers, axis=0), dtype=np.float64)
+
+
+def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) -> Powers:
+    """Power to support or refute a claim with n seeds, whichever its estimates point to; a lower bound.
+
+    Args:
+        evidence: of the seeds that there are, at least two.
+        n: numbers of seeds, each at least 2.
+        claims: how many claims are corrected together; the first step of Holm's correction divides by it.
+        confidence: 1 - this is the level.
+
+    Returns:
+        One power a number of seeds; zeros where there is no scatter to compute it from.
+    """
+    seeds = np.asarray(n, dtype=np.int64)
+    if not evidence.parts or evidence.n < 2:
+        return np.zeros(len(seeds))
+    alpha = (1 - confidence) / 2 / claims
+    presupposed = sum((_missed(part, seeds, alpha) for part in evidence.given), np.zeros(len(seeds)))
+    if all(part.lower < part.mean < part.upper for part in evidence.parts):
+        missed = sum((_missed(part, seeds, alpha) for part in evidence.parts), np.zeros(len(seeds)))
+    else:
+        refuted = [_refuted(part, seeds, alpha / len(evidence.parts)) for part in evidence.parts]
+        missed = 1 - np.max(refuted, axis=0)
+    return np.asarray(np.clip(1 - presupposed - missed, 0, 1), dtype=np.float64)
+
+
+def seeds_needed(evidence: Evidence, claims: int, confidence: float) -> int | None:
+    """The smallest number of seeds with 80 % power after the correction; None where that is more than 1,000."""
+    numbers = np.arange(2, MOST + 1)
+    enough = np.flatnonzero(power(evidence, numbers.tolist(), claims, confidence) >= POWER)
+    return int(numbers[enough[0]]) if len(enough) else None

@@ -1,0 +1,42 @@
+"""Numbers of seeds against tabled powers and against simulation."""
+
+import numpy as np
+import pytest
+
+from stages.analysis import statistics
+from stages.analysis.power import power, seeds_needed
+
+
+def replicates(mean: float, sd: float, n: int = 6) -> np.ndarray:
+    x = np.linspace(-1, 1, n)
+    found: np.ndarray = mean + sd * x / x.std(ddof=1)
+    return found
+
+
+def test_cohens_table() -> None:
+    # Cohen 1988, one-sample t, d = 0.5, two-sided 5 %: 34 seeds have 80 %; d = 0.8: 15
+    assert seeds_needed(statistics.above(replicates(0.5, 1), 0, 0.95), 1, 0.95) == 34
+    assert seeds_needed(statistics.above(replicates(-0.8, 1), 0, 0.95), 1, 0.95) == 15
+
+
+def test_the_correction_asks_for_more_and_no_effect_for_too_many() -> None:
+    found = statistics.above(replicates(0.5, 1), 0, 0.95)
+    assert (seeds_needed(found, 9, 0.95) or 0) > 34
+    assert seeds_needed(statistics.above(replicates(0.001, 1), 0, 0.95), 1, 0.95) is None
+    assert seeds_needed(statistics.above([1.0], 0, 0.95), 1, 0.95) is None
+
+
+@pytest.mark.parametrize(("mean", "margin"), [(0.0, 1.0), (2.0, 1.0)])
+def test_power_of_equivalence_by_simulation(mean: float, margin: float) -> None:
+    computed = power(statistics.within(replicates(mean, 0.7), margin, 0.95), [8], 1, 0.95)[0]
+    draws = np.random.default_rng(0).normal(mean, 0.7, size=(2000, 8))
+    found = np.mean([statistics.within(x, margin, 0.95).p < 0.05 for x in draws])
+    assert computed - 0.04 <= found <= computed + 0.08  # a lower bound, and close
+
+
+def test_what_is_presupposed_needs_seeds_too() -> None:
+    clear, faint = (statistics.above(replicates(mean, 1), 0, 0.95) for mean in (3.0, 0.5))
+    alone, presupposing = (seeds_needed(found, 1, 0.95) for found in (clear, statistics.given(faint, clear)))
+    assert alone is not None
+    assert presupposing is not None
+    assert presupposing >= 34 > alone
