@@ -137,7 +137,7 @@ def test_randomness_is_born_in_rng_alone(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_are_touched_in_few_places(path: Path) -> None:
-    allowed = {"artifacts.py", "settings.py", "timing.py"}
+    allowed = {"artifacts.py", "settings.py", "timing.py", "cores.py"}  # cores.py runs before there is an environment
     touching = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "fdopen"}
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call) or path.name in allowed:

@@ -4,7 +4,6 @@ Used by `make study`. Cells are independent, and two cells on one CPU core each 
 two cores. Each cell is one `dvc repro --single-item` with its stages, whose output is written to .work/grid/.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.support import parallel, settings
 from stages.support.cli import clock, command_line
+from stages.support.cores import cores
 from stages.support.paths import root
 from stages.tools.jobs import Job, plan
 
@@ -152,7 +152,7 @@ def show(board: Board, console: Console, workers: "list[Future[None]]") -> None:
 
 @app.command(help=__doc__)
 def main(
-    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time, one thread each.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time, one thread each.")] = cores(),
 ) -> None:
     os.environ[parallel.WORKERS] = "1"  # of each stage: the cells take all cores
     params = settings.load()
