@@ -6,11 +6,13 @@ beyond which a sum depends on the machine that makes it.
 """
 
 import csv
+import errno
 import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -25,6 +27,37 @@ from ddpm.errors import StudyError
 Arrays = dict[str, NDArray[Any]]
 DIGITS = 10  # significant, of every float in JSON and CSV
 
+# what file systems answer that lack a function: network shares, folders of a host in a virtual machine, FUSE
+_LACKING = {
+    errno.EPERM,
+    errno.EACCES,
+    errno.EINVAL,
+    errno.EBADF,
+    errno.EISDIR,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.ENOTTY,
+}
+
+
+@contextmanager
+def _where_supported() -> Iterator[None]:
+    """Do what makes a written file safer, or nothing on a file system that cannot: the file itself is complete."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _LACKING:
+            raise
+
+
+def _cure(error: OSError) -> str:
+    """What helps against an error of the file system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free space"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "correct the permissions, or use another folder"
+    return "use another folder or file system"
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` atomically: a reader, or a power cut, finds the old file or the new, never half."""
@@ -35,21 +68,22 @@ def write_bytes(path: Path, data: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # mkstemp's 0600 would keep a shared cache from its other users
+                with _where_supported():
+                    os.fsync(file.fileno())
+            with _where_supported():
+                os.chmod(name, 0o644)  # mkstemp's 0600 would keep a shared cache from its other users
             os.replace(name, path)
-            folder = os.open(path.parent, os.O_RDONLY)  # the new name outlives a power cut only with its folder
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            with _where_supported():
+                folder = os.open(path.parent, os.O_RDONLY)  # the new name outlives a power cut only with its folder
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StudyError(
-            f"cannot write: {error.strerror}", where=str(path), hint="free space or permissions"
-        ) from error
+        raise StudyError(f"cannot write: {error.strerror}", where=str(path), hint=_cure(error)) from error
 
 
 def remove(path: Path) -> None:

@@ -16,7 +16,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.features import inception
 from stages.fetch import nsfwjs
-from stages.fetch.sources import NpmPackage, Pin, download, first_of, from_directory, held, members, npm_archive
+from stages.fetch.sources import NpmPackage, Pin, download, first_of, found_in, from_directory, members, npm_archive
 from stages.support import settings
 from stages.support.cells import WEIGHTS
 from stages.support.cli import command_line
@@ -68,13 +68,15 @@ def load_checkpoint(data: bytes, name: str) -> artifacts.Arrays:
 def inception_weights(name: str, directory: str) -> artifacts.Arrays:
     """One set of Inception weights by torchvision's parameter names."""
     if name == "nsfwjs":
-        archive = from_directory(directory, NSFWJS.archive) if held(directory, NSFWJS.archive) else npm_archive(NSFWJS)
+        archive = (
+            from_directory(directory, NSFWJS.archive) if found_in(directory, NSFWJS.archive) else npm_archive(NSFWJS)
+        )
         modules = members(archive, [NSFWJS_FOLDER + module for module in NSFWJS_MODULES], max_bytes=1 << 24)
         return nsfwjs.to_torchvision(nsfwjs.decode({path.rsplit("/", 1)[1]: data for path, data in modules.items()}))
     base, pin = CHECKPOINTS[name]
     data = (
         from_directory(directory, pin)
-        if held(directory, pin)
+        if found_in(directory, pin)
         else first_of(name, [(base, lambda: download(base + pin.name, pin))])
     )
     return load_checkpoint(data, pin.name)

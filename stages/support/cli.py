@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from ddpm.errors import StudyError
+from stages.support.masking import mask_streams
 
 # The axes of the grid, as every command takes them.
 ScheduleOption = Annotated[
@@ -42,8 +43,10 @@ def _interrupted(number: int, _: object) -> NoReturn:
 def command_line(app: typer.Typer) -> None:
     """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs, not caught.
 
-    Ctrl-C and SIGTERM also end it with one line, and leave no partly written file.
+    Ctrl-C and SIGTERM also end it with one line, and leave no partly written file. Passwords are masked in all output.
     """
+    mask_streams()
+    app.pretty_exceptions_enable = False  # its boxes break lines, also in the middle of what is to be masked
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     try:

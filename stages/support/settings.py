@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ddpm.errors import StudyError
+from stages.support import pairs
 from stages.support.cells import Cell
 from stages.support.fields import Fraction, Positive
 from stages.support.network import Network
@@ -169,7 +170,8 @@ class Params(Strict):
         """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
         if name not in self.schedules:
             close = difflib.get_close_matches(name, self.schedules, n=1)
-            hint = f"did you mean {close[0]}?" if close else "add it in conf/config.yaml"
+            known = f"known are {', '.join(self.schedules)}; add others in conf/config.yaml"
+            hint = f"did you mean {close[0]}? {known}" if close else known
             raise StudyError(f"no group schedules.{name}", where=str(PATH), hint=hint)
         return dict(self.schedules[name])
 
@@ -188,11 +190,17 @@ def parse(text: str, where: str = str(PATH), *, hint: str = COMPOSE) -> Params:
 
 
 def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
-    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
+    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid.
+
+    Parameters that cannot go together are refused in the study's own; a kept run has proved that its own can.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise StudyError(f"cannot read: {error.strerror}", where=str(path), hint=absent) from error
     except UnicodeDecodeError as error:
         raise StudyError("not UTF-8", where=str(path), hint=wrong) from error
-    return parse(text, str(path), hint=wrong)
+    params = parse(text, str(path), hint=wrong)
+    if path == PATH:
+        pairs.check(params, str(path))
+    return params

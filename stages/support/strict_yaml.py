@@ -1,9 +1,13 @@
-"""YAML that a person wrote (params.yaml, conf/claims.yaml, conf/comparisons.yaml) -> typed, validated models."""
+"""YAML that a person wrote (params.yaml, conf/claims.yaml, conf/comparisons.yaml) -> typed, validated models.
+
+Read by DVC's reader, so that DVC and the stages see the same values: 2e-2 is a number, which YAML 1.1 takes for text.
+"""
 
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from ddpm.errors import StudyError
 
@@ -21,9 +25,11 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse_yaml(model: type[Model], text: str, where: str, *, hint: str = "correct it") -> Model:
     """Validate YAML text as a model; StudyError that names the first wrong key."""
     try:
-        return model.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise StudyError(f"not YAML: {' '.join(str(error).split())}", where=where, hint=hint) from error
+        values = YAML(typ="safe").load(text)
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist, and the like
+        raise StudyError(f"not YAML: {' '.join(str(error).split())[:200]}", where=where, hint=hint) from error
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         first, count = error.errors()[0], error.error_count()
         key = ".".join(str(part) for part in first["loc"] if part not in TAGS) or "the file"

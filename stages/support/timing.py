@@ -4,6 +4,7 @@ import json
 import resource
 from pathlib import Path
 
+from ddpm.errors import StudyError
 from stages.support.paths import root
 
 TIMES = Path(".work/times.jsonl")
@@ -15,7 +16,6 @@ def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
     With the largest memory of this process so far, MiB (Linux counts in KiB; elsewhere the unit may differ).
     """
     path = root() / TIMES
-    path.parent.mkdir(parents=True, exist_ok=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     line = {
         "stage": stage,
@@ -24,5 +24,9 @@ def record(stage: str, cell: str, wall_seconds: float, items: int) -> None:
         "items": items,
         "peak_rss_mib": peak,
     }
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise StudyError(f"cannot write: {error.strerror}", where=str(path), hint="correct the permissions") from error

@@ -25,7 +25,7 @@ from ddpm.training.loop import Recipe, Training
 from stages.figures import plots
 from stages.figures.encode import gif, png_of
 from stages.support import data, settings
-from stages.support.cli import ScheduleOption, TimestepsOption, command_line, progress
+from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
 
 app = typer.Typer(add_completion=False)
 
@@ -49,6 +49,7 @@ def on_the_way(frames: np.ndarray, title: str) -> Figure:
 def main(
     schedule: ScheduleOption = "linear",
     timesteps: TimestepsOption = 100,
+    seed: SeedOption = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Number of passes over the images.")] = 1,
     images: Annotated[int, typer.Option(min=1, max=60_000, help="Number of training images.")] = 60_000,
 ) -> None:
@@ -56,17 +57,17 @@ def main(
     device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     digits = data.train_images()[:images].to(device)
-    net = kinds.create(params.network.model_dump(), rng.stream(0, "initial weights"))
+    net = kinds.create(params.network.model_dump(), rng.stream(seed, "initial weights"))
     recipe = Recipe(**params.train.model_dump(exclude={"images"}) | {"epochs": epochs})
     table = table.to(device)
-    training = Training(net, unet.denoiser(net.to(device), table, dtype), digits, table, recipe, seed=0)
+    training = Training(net, unet.denoiser(net.to(device), table, dtype), digits, table, recipe, seed)
     with progress(f"train {schedule}, T = {timesteps}", epochs * len(digits), "images") as advance:
         for step in training:
             advance(step.images)
     print(f"loss of the last step: {float(step.loss):.4f}")
 
     def noise(k: int) -> torch.Tensor:
-        return rng.image_noise(0, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
+        return rng.image_noise(seed, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
 
     net.load_state_dict(training.ema.state_dict())
     denoiser = inference.sampling_denoiser(net, table, dtype)

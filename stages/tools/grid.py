@@ -22,6 +22,7 @@ from ddpm.errors import StudyError
 from stages.support import parallel, settings
 from stages.support.cli import clock, command_line
 from stages.support.cores import cores
+from stages.support.pairs import check_chains
 from stages.support.paths import root
 from stages.tools.jobs import Job, plan
 
@@ -106,7 +107,8 @@ def execute(job: Job) -> str:
         return ""
     lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return f"{(told or lines or ['no output'])[0]} (full log: {log})"
+    dvc = [line for line in lines if line.startswith("ERROR: ")]
+    return f"{(told or dvc or lines or ['no output'])[0]} (full log: {log})"
 
 
 def work(board: Board, console: Console) -> None:
@@ -122,9 +124,9 @@ def begin(params: settings.Params, jobs: int) -> None:
     """Bring the inputs of all cells up to date, with the schedules divided among the jobs."""
     tables = sorted({f"schedule@{cell.schedule}-{cell.T}" for cell in params.grid.cells()})
     shares = [share for share in (FIRST, *(tuple(tables[i::jobs]) for i in range(jobs))) if share]
-    command = ["dvc", "--wait-for-lock", "repro", "--quiet", "--single-item"]
-    with ThreadPoolExecutor(jobs) as pool:
-        done = list(pool.map(lambda share: subprocess.run([*command, *share]), shares))
+    command = ["dvc", "--wait-for-lock", "repro", "--single-item"]
+    with ThreadPoolExecutor(jobs) as pool:  # not `--quiet`, which would hide DVC's own errors as well
+        done = list(pool.map(lambda share: subprocess.run([*command, *share], stdout=subprocess.DEVNULL), shares))
     failed = [share for share, process in zip(shares, done, strict=True) if process.returncode]
     if failed:
         raise StudyError("a shared stage failed, see the output above", where=", ".join(sum(failed, ())))
@@ -156,6 +158,7 @@ def main(
 ) -> None:
     os.environ[parallel.WORKERS] = "1"  # of each stage: the cells take all cores
     params = settings.load()
+    check_chains(params)
     begin(params, jobs)
     board = Board(plan(params, left_to_do()))
     console = Console(stderr=True)

