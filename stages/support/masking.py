@@ -11,8 +11,9 @@ HIDDEN = "***"
 _USER = re.compile(r"(?<=://)(?:[^\s/?#'\"]*@|[^\s:/@'\"]*:[^\s@'\"]*@)")
 _QUERY = re.compile(r"([?&;][\w.-]*(?:passw|pwd|token|secret|api_?key|signature)[\w.-]*=)[^&;\s'\"]+", re.IGNORECASE)
 _VARIABLES = (
-    *("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"),
-    *(
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "PGPASSWORD",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AZURE_STORAGE_ACCESS_KEY",

@@ -13,7 +13,6 @@ from ddpm.errors import StudyError
 from stages.support import settings
 from stages.support.cli import command_line
 from stages.support.masking import mask
-from stages.support.paths import root
 from stages.tools import store, tracking
 
 app = typer.Typer(add_completion=False)
@@ -50,7 +49,6 @@ def main(
     file = store.database(uri)
     if file is not None:
         command += ["--default-artifact-root", store.artifacts_of(file)]
-    os.chdir(root())
     os.execvp(command[0], command)  # noqa: S606  # in this process's place, so that Ctrl-C reaches it
 
 

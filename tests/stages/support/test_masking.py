@@ -1,0 +1,132 @@
+"""Passwords and tokens are in nothing that a command prints, whoever says it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.support.masking import mask
+from tests.conftest import ROOT, edit_params
+
+SECRET = "s3cr3t-Passw0rd"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"http://ann:{SECRET}@host:5000/x failed", "http://***@host:5000/x failed"),
+        (f"https://{SECRET}@host", "https://***@host"),
+        (f"postgresql+psycopg2://ann:{SECRET}/x@db/runs", "postgresql+psycopg2://***@db/runs"),
+        (f"http://ann:a@{SECRET}@host/", "http://***@host/"),
+        (f"two: http://a:{SECRET}@x/ and 'ftp://b:{SECRET}@y'", "two: http://***@x/ and 'ftp://***@y'"),
+        (f"postgresql://db/runs?user=ann&password={SECRET}&x=1", "postgresql://db/runs?user=ann&password=***&x=1"),
+        (f"https://host/a?X-Amz-Security-Token={SECRET}", "https://host/a?X-Amz-Security-Token=***"),
+        (f"https://host/a?sig=1&access_token={SECRET};b=2", "https://host/a?sig=1&access_token=***;b=2"),
+    ],
+)
+def test_addresses(text: str, shown: str) -> None:
+    assert mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:5000/#/experiments/1",
+        "sqlite:///mlflow.db",
+        "data/models/linear-50-0.safetensors: cannot read",
+        "ann@example.org",
+        "file:///home/ann/my%20study/mlruns",
+        "tokens: 12, 3:4 @ 5",
+    ],
+)
+def test_other_text_stays(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_secrets_of_the_environment_alone_and_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-123456")
+    monkeypatch.setenv("SOME_PROXY", "http://ann:p%40ss%2Fword@proxy:3128")
+    assert mask("sent tok-123456 with p@ss/word or p%40ss%2Fword") == "sent *** with *** or ***"
+
+
+ADDRESSES = [
+    f"http://ann:{SECRET}@127.0.0.1:9",
+    f"https://ann:{SECRET}@127.0.0.1:9/mlflow",
+    f"postgresql+psycopg2://ann:{SECRET}@127.0.0.1:9/runs",
+    f"http://127.0.0.1:9/?token={SECRET}",
+    f"nonsense://ann:{SECRET}@host/x",
+    f"sqlite:////nowhere/at/all/runs.db?password={SECRET}",
+]
+
+
+def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    kept = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, env=kept, timeout=300)
+
+
+@pytest.mark.parametrize("uri", ADDRESSES)
+def test_publish_that_fails(tiny_study: Path, uri: str) -> None:
+    done = command("stages.tools.publish", MLFLOW_TRACKING_URI=uri)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert SECRET not in done.stdout + done.stderr
+    left = [path for path in tiny_study.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert left == []
+
+
+def test_publish_that_works(tiny_study: Path) -> None:
+    """On success the address is printed: SQLite takes the password for a parameter of no meaning."""
+    uri = f"sqlite:///served.db?password={SECRET}"
+    done = command("stages.tools.publish", MLFLOW_TRACKING_URI=uri, MLFLOW_TRACKING_PASSWORD=SECRET)
+    assert SECRET not in done.stdout + done.stderr
+    assert "***" in done.stdout + done.stderr
+
+
+CRASH = """
+import logging, sys, warnings
+import typer
+from stages.support.cli import command_line
+app = typer.Typer()
+@app.command()
+def main(how: str) -> None:
+    uri = "http://ann:{secret}@host/x"
+    if how == "log":
+        logging.getLogger("mlflow").warning("lost %s", uri)
+    if how == "warn":
+        warnings.warn(f"lost {{uri}}")
+    if how == "print":
+        print("lost", uri, flush=True)
+    if how == "raise":
+        raise RuntimeError(f"lost {{uri}}")
+command_line(app)
+"""
+
+
+@pytest.mark.parametrize("how", ["log", "warn", "print", "raise"])
+def test_whatever_a_library_says(tmp_path: Path, how: str) -> None:
+    (tmp_path / "crash.py").write_text(CRASH.format(secret=SECRET))
+    kept = {**os.environ, "PYTHONPATH": str(ROOT)}
+    script = [sys.executable, str(tmp_path / "crash.py"), how]
+    done = subprocess.run(script, capture_output=True, text=True, env=kept, timeout=60)
+    told = done.stdout + done.stderr
+    assert "lost" in told
+    assert "***@host/x" in told
+    assert SECRET not in told.replace('uri = "http://ann:', "")
+
+
+def test_a_character_that_the_terminal_lacks(tmp_path: Path) -> None:
+    script = "import typer\nfrom stages.support.cli import command_line\napp = typer.Typer()\n"
+    script += "@app.command()\ndef main() -> None:\n    print('Trémenbert → FID')\ncommand_line(app)\n"
+    (tmp_path / "show.py").write_text(script)
+    kept = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, str(tmp_path / "show.py")], capture_output=True, text=True, env=kept)
+    assert (done.returncode, done.stdout) == (0, "Tr?menbert ? FID\n")
+
+
+def test_a_study_whose_settings_are_refused_prints_no_secret(tiny_study: Path) -> None:
+    edit_params(tiny_study, data={"name": f"http://ann:{SECRET}@host"})
+    done = command("stages.tools.publish")
+    assert done.returncode == 1
+    assert SECRET not in done.stderr

@@ -1,0 +1,129 @@
+"""What cannot go together is refused when params.yaml is read, before anything is computed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ddpm.errors import StudyError
+from stages.support import pairs, settings
+from stages.tools.compose import compose
+from tests.conftest import ROOT, edit_params
+
+GRID = {"schedule": ["linear"], "T": [50], "seed": [0], "sampler": ["ancestral"]}
+
+
+@pytest.fixture
+def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The committed params.yaml in a folder of its own."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sample": {"images": 5000}}, "sample.images is 5,000, more than reference.floor_images, 4,000"),
+        ({"reference": {"images": 500}}, "sample.images is 1,000, more than reference.images, 500"),
+        ({"reference": {"images": 57_000}}, "reference.floor_images is 61,000, more than the training images, 60,000"),
+        ({"validation": {"images": 4001}}, "validation.images is 4,001, more than reference.floor_images"),
+        ({"fid": {"kid_images": 20_000}}, "fid.kid_images is 20,000, more than reference.images, 10,000"),
+        ({"fid": {"kid_block": 501}}, "2 x fid.kid_block is 1,002, more than sample.images, 1,000"),
+        ({"fid": {"kid_images": 100}}, "2 x fid.kid_block is 200, more than fid.kid_images, 100"),
+        ({"heldout": {"images": 400}}, "heldout.images_per_level is 500, more than heldout.images, 400"),
+        ({"heldout": {"log_snr": [0, -1]}}, "heldout.log_snr: -1 after 0"),
+        ({"validation": {"levels": [0.5, 0.25]}}, "validation.levels: 0.25 after 0.5"),
+        ({"grid": {**GRID, "sampler": ["ancestral-60"]}}, "cannot take 60 sampling steps from T = 50"),
+        ({"grid": {**GRID, "sampler": ["ancestrl"]}}, "unknown sampler 'ancestrl'; did you mean ancestral?"),
+        (
+            {"grid": {**GRID, "schedule": ["cosin"]}},
+            "no group schedules.cosin; did you mean cosine? known are linear, ",
+        ),
+        ({"grid": {**GRID, "T": [5]}}, "schedule linear, T = 5: beta at t ="),
+        ({"ideal": {"T": [5]}}, "schedule linear, T = 5: beta at t ="),
+        ({"network": {"channels": [8] * 4}}, "network: patch 2 and 4 levels do not divide"),
+        ({"network": {"kind": "tiny"}}, "train.muon_learning_rate: Muon is for networks of kind unet only"),
+        # lists
+        ({"grid": {**GRID, "seed": [0, 0, 0]}}, "grid.seed: 0 is listed 3 times; list it once"),
+        ({"grid": {**GRID, "T": [50, 100, 50]}}, "grid.T: 50 is listed 2 times"),
+        ({"grid": {**GRID, "schedule": ["linear", "linear"]}}, "grid.schedule: linear is listed 2 times"),
+        ({"grid": {**GRID, "sampler": ["clipped", "clipped"]}}, "grid.sampler: clipped is listed 2 times"),
+        ({"ideal": {"T": [50, 50]}}, "ideal.T: 50 is listed 2 times"),
+        ({"heldout": {"log_snr": [0, 1, 1]}}, "heldout.log_snr: 1.0 is listed 2 times"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refused_when_read(whole: Path, change: dict[str, Any], says: str) -> None:
+    settings.load()
+    edit_params(whole, **change)
+    with pytest.raises(StudyError) as caught:
+        settings.load()
+    told = str(caught.value)
+    assert says in told
+    assert told.startswith("params.yaml: ")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("preset", ["study", "smoke", "report", "course", "large"])
+def test_presets_go_together(whole: Path, preset: str) -> None:
+    compose(whole / "params.yaml", ROOT / "conf", [f"preset={preset}"])
+    pairs.check_chains(settings.load())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [({"T": 60}, "chains.T is 60, not in grid.T"), ({"seed": 3}, "chains.seed")]
+)
+def test_a_chain_of_a_cell_outside_the_grid(whole: Path, change: dict[str, int], says: str) -> None:
+    edit_params(whole, chains=change)
+    with pytest.raises(StudyError, match=says):
+        pairs.check_chains(settings.load())
+
+
+def test_kept_runs_are_read_as_they_are(whole: Path) -> None:
+    edit_params(whole, sample={"images": 5000})
+    (whole / "params.yaml").rename(whole / "kept.yaml")
+    assert settings.load(whole / "kept.yaml").sample.images == 5000
+
+
+def with_number(word: str) -> str:
+    text = (ROOT / "params.yaml").read_text()
+    assert "    beta_max: 0.01\n" in text
+    return text.replace("    beta_max: 0.01\n", f"    beta_max: {word}\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("2e-2", 0.02), ("1E-2", 0.01), ("2.e-2", 0.02), ("+3e-2", 0.03), ("2e-02", 0.02), (".02", 0.02)],
+)
+def test_numbers_as_dvc_reads_them(word: str, value: float) -> None:
+    assert settings.parse(with_number(word)).schedules["linear"]["beta_max"] == value
+    from dvc.utils.serialize import parse_yaml
+
+    assert parse_yaml(with_number(word), "params.yaml")["schedules"]["linear"]["beta_max"] == value
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "read"),
+    [
+        ("  learning_rate: 0.008", "  learning_rate: 8e-3", lambda p: p.train.learning_rate == 0.008),
+        ("  draws: 40", "  draws: 4e1", lambda p: p.ranking.draws == 40),
+        ("  images: 60000", "  images: 60_000", lambda p: p.train.images == 60_000),
+        ("  log_ratio: 0.1", "  log_ratio: 1e-1", lambda p: p.diff.log_ratio == 0.1),
+    ],
+)
+def test_every_number(old: str, new: str, read: Any) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    assert old in text
+    assert read(settings.parse(text.replace(old, new, 1)))
+
+
+def test_a_key_twice_is_refused() -> None:
+    with pytest.raises(StudyError, match="not YAML: .*duplicate key"):
+        settings.parse((ROOT / "params.yaml").read_text() + "extractor: inception-fid2015-2048\n")
+
+
+def test_the_committed_file_means_the_same_to_both_readers() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    assert settings.parse(text).model_dump(mode="json")["schedules"] == yaml.safe_load(text)["schedules"]
