@@ -1,5 +1,6 @@
 """File formats: they come back, their bytes are a function of their content, and damage is one line."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -119,3 +120,57 @@ def test_numbers_are_written_to_ten_digits(tmp_path: Path) -> None:
     assert artifacts.rounded(1 / 3) == 0.3333333333
     assert artifacts.rounded(-1.23456789012e-7) == -1.23456789e-7
     assert artifacts.rounded({"a": None, "b": True, "c": "d"}) == {"a": None, "b": True, "c": "d"}
+
+
+def lacking(number: int) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+LACKING = [errno.EPERM, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS]
+
+
+@pytest.mark.parametrize("number", LACKING, ids=errno.errorcode.get)
+@pytest.mark.parametrize("function", ["chmod", "fsync"])
+def test_a_file_system_that_lacks_a_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, number: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """CIFS has no chmod; FUSE and shared folders of virtual machines cannot sync a folder."""
+    monkeypatch.setattr(os, function, lacking(number))
+    for value in (1, 2):
+        artifacts.write_json(tmp_path / "x.json", value)
+    assert artifacts.read_json(tmp_path / "x.json") == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def no_folders(path: Any, flags: int, *rest: int) -> int:
+        if Path(path).is_dir():
+            raise OSError(errno.EACCES, "Permission denied")
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", no_folders)
+    artifacts.write_json(tmp_path / "x.json", 1)
+    assert artifacts.read_json(tmp_path / "x.json") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EDQUOT, "free space"),
+        (errno.EROFS, "permissions"),
+        (errno.EIO, "file system"),
+    ],
+)
+def test_what_is_advised_fits_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
+) -> None:
+    monkeypatch.setattr(os, "replace", lacking(number))
+    with pytest.raises(StudyError, match=cure):
+        artifacts.write_json(tmp_path / "x.json", 1)

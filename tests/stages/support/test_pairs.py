@@ -39,7 +39,7 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"grid": {**GRID, "sampler": ["ancestrl"]}}, "unknown sampler 'ancestrl'; did you mean ancestral?"),
         (
             {"grid": {**GRID, "schedule": ["cosin"]}},
-            "no group schedules.cosin; did you mean cosine? known are linear, ",
+            "no group schedules.cosin; did you mean cosine? known are cosine, ",
         ),
         ({"grid": {**GRID, "T": [5]}}, "schedule linear, T = 5: beta at t ="),
         ({"ideal": {"T": [5]}}, "schedule linear, T = 5: beta at t ="),
@@ -120,7 +120,7 @@ def test_every_number(old: str, new: str, read: Any) -> None:
 
 
 def test_a_key_twice_is_refused() -> None:
-    with pytest.raises(StudyError, match="not YAML: .*duplicate key"):
+    with pytest.raises(StudyError, match=r"not YAML: .*duplicate key"):
         settings.parse((ROOT / "params.yaml").read_text() + "extractor: inception-fid2015-2048\n")
 
 

@@ -1,0 +1,39 @@
+"""DVC's own line is seen when DVC, and no stage, is what fails."""
+
+from pathlib import Path
+
+import pytest
+
+from ddpm.errors import StudyError
+from stages.support import settings
+from stages.tools import grid
+from stages.tools.jobs import Job
+from tests.conftest import edit_params
+
+# as DVC does: --quiet hides its errors too
+DVC = '#!/bin/sh\necho "Running stage" \ncase "$*" in *--quiet*) ;; *) echo "ERROR: {line}" >&2;; esac\nexit 255\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/downloads/study is not a git repository",
+        "'dvc.yaml' is invalid. while scanning a simple key",
+        "failed to parse 'stages.train.matrix' in 'dvc.yaml': Could not find 'grid.sched'",
+        "Unable to acquire lock",
+    ],
+)
+def test_dvcs_own_line(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: str
+) -> None:
+    edit_params(tiny_study, chains={"T": 20})
+    (tiny_study / "dvc").write_text(DVC.format(line=line))
+    (tiny_study / "dvc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
+    monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
+    with pytest.raises(StudyError, match="see the output above"):
+        grid.begin(settings.load(), 1)
+    told = capfd.readouterr()
+    assert f"ERROR: {line}" in told.err
+    assert told.out == ""
+    assert grid.execute(Job("x", ("x",))).startswith(f"ERROR: {line} (full log: ")
