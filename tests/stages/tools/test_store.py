@@ -1,6 +1,5 @@
 """MLflow's files follow the folder: after a rename they are found, and a copy never writes into its original."""
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def test_the_default_address_has_no_folder_name_in_it(tmp_path: Path, monkeypatc
     (tmp_path / "a?b" / ".dvc" / "tmp").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a?b")
     assert store.tracking_uri() == "sqlite:///mlflow.db"
-    monkeypatch.setenv("DVC_ROOT", os.getcwd())
+    monkeypatch.setenv("DVC_ROOT", str(Path.cwd()))
     monkeypatch.chdir(tmp_path / "a?b" / ".dvc" / "tmp")  # as in `dvc exp run --temp`
     assert store.tracking_uri() == "sqlite:///../../mlflow.db"
     assert store.database(store.tracking_uri()) == tmp_path / "a?b" / "mlflow.db"
