@@ -4,6 +4,7 @@ Used by `make study`. Cells are independent, and two cells on one CPU core each 
 two cores. Each cell is one `dvc repro --single-item` with its stages, whose output is written to .work/grid/.
 """
 
+import os
 import re
 import subprocess
 import sys
