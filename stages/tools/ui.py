@@ -1,4 +1,4 @@
-"""Sync the results to MLflow and serve its page on this machine, or name the shared server.
+"""Sync the results to MLflow and serve its page here, or name the shared server.
 
 With MLFLOW_TRACKING_URI set, the results go to that server, and its address is printed instead.
 """
