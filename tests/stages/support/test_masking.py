@@ -56,7 +56,6 @@ ADDRESSES = [
     f"https://ann:{SECRET}@127.0.0.1:9/mlflow",
     f"http://127.0.0.1:9/?token={SECRET}",
     f"nonsense://ann:{SECRET}@host/x",
-    f"sqlite:////nowhere/at/all/runs.db?password={SECRET}",
 ]
 
 
