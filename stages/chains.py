@@ -1,4 +1,4 @@
-"""Record the reverse process of a few images of one trained cell, and what other samplers make of the same noise.
+"""Record the reverse process of a few images, and what other samplers make of their noise.
 
 The first is for the page's animation, the second for the figure of what the first reverse step does.
 """

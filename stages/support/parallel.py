@@ -10,6 +10,8 @@ from functools import partial
 from threading import Event
 from typing import TypeVar
 
+from stages.support.cores import cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -20,18 +22,11 @@ class Stopped(Exception):  # noqa: N818  # no error: the work was told to end
     """Raised in a worker when another one failed or the stage was interrupted."""
 
 
-def usable_cores() -> int:
-    """The cores that this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def workers(device: str) -> int:
     """How many threads to use: those of the environment or one a usable core; one on a GPU, which they would share."""
     if device != "cpu":
         return 1
-    return int(os.environ.get(WORKERS, "0")) or usable_cores()
+    return int(os.environ.get(WORKERS, "0")) or cores()
 
 
 def in_order(work: Callable[[Item, Callable[[], None]], Result], items: Iterable[Item], count: int) -> Iterator[Result]:

@@ -1,4 +1,6 @@
-"""Run the experiments of conf/campaign.yaml that are missing or stale, and keep their tables in metrics/runs/.
+"""Run the experiments of conf/campaign.yaml that are missing or stale, and keep their tables.
+
+They are kept in metrics/runs/.
 
 Each runs in a clone of its own in .work/campaign/, at the commit of this folder and with its DVC cache, and is removed
 when its result is kept. A run that was interrupted goes on where it stopped.

@@ -11,6 +11,7 @@ from benchmarks import features
 from ddpm import artifacts
 from stages import (
     baseline,
+    chains,
     classifier,
     digits,
     embed,
@@ -25,6 +26,7 @@ from stages import (
     validate,
 )
 from stages.support.cells import WEIGHTS
+from tests.conftest import edit_params
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
 
@@ -38,6 +40,7 @@ def random_weights() -> artifacts.Arrays:
 @pytest.fixture
 def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
     artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
+    edit_params(tiny_study, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
     run(reference)
     run(classifier)
     run(validate)
@@ -49,6 +52,8 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
             axes = ["--schedule", name, "--T", T, "--seed", "0"]
             run(train, *axes)
             run(heldout, *axes)
+            if T == "20":
+                run(chains, *axes)
             for sampler in ("ancestral", "clipped"):
                 for module in (sample, embed, fid):
                     run(module, *axes, "--sampler", sampler)

@@ -75,7 +75,7 @@ def test_presets_go_together(whole: Path, preset: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"), [({"T": 60}, "chains.T is 60, not in grid.T"), ({"seed": 3}, "chains.seed")]
 )
-def test_a_chain_of_a_cell_outside_the_grid(whole: Path, change: dict[str, int], says: str) -> None:
+def test_a_chain_of_a_cell_outside_the_grid(whole: Path, change: dict[str, object], says: str) -> None:
     edit_params(whole, chains=change)
     with pytest.raises(StudyError, match=says):
         pairs.check_chains(settings.load())

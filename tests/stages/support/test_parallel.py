@@ -10,6 +10,7 @@ import torch
 from ddpm.core import rng
 from ddpm.errors import StudyError
 from stages.support import parallel
+from stages.support.cores import cores
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -46,7 +47,7 @@ def test_a_failure_is_raised_and_ends_the_others(count: int) -> None:
 
 def test_workers_of_the_environment_of_the_cores_and_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(parallel.WORKERS, raising=False)
-    assert parallel.workers("cpu") == parallel.usable_cores() <= (os.cpu_count() or 1)
+    assert parallel.workers("cpu") == cores() <= (os.cpu_count() or 1)
     monkeypatch.setenv(parallel.WORKERS, "3")
     assert parallel.workers("cpu") == 3
     assert parallel.workers("cuda") == 1
