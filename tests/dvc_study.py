@@ -91,6 +91,8 @@ elif stage in ("claims", "comparisons"):
     kept = [get(str(path)) for path in sorted(Path("metrics/runs").glob("*/fid_of_T.csv"))]
     digest = hashlib.sha256("".join([get("metrics/fid_of_T.csv"), *kept]).encode()).hexdigest()
     Path(f"metrics/{{stage}}.json").write_text('{{"claims": {{}}, "x": "%s"}}' % digest)
+    if stage == "claims":
+        Path("metrics/variance.json").write_text('{{"x": "%s"}}' % digest)
 elif stage == "aggregate":
     for folder in ("figures", "fid"):
         Path("metrics", folder).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The claims command on planted metrics: all eleven verdicts, and a changed number turns the right one round."""
+"""The claims command on planted metrics: all twelve verdicts, and a changed number turns the right one round."""
 
 import hashlib
 import math
@@ -23,10 +23,10 @@ ALL_T = [50, 100, 200, 400, 800]
 
 @pytest.fixture
 def planted(tiny_study: Path) -> Path:
-    """Three seeds: cosine somewhat worse than sigmoid at every T, everything else alike."""
+    """Three confirmatory seeds: cosine somewhat worse than sigmoid at every T, its loss smaller, all else alike."""
     artifacts.write_bytes(tiny_study / "conf/claims.yaml", (ROOT / "conf/claims.yaml").read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
-    edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [0, 1, 2]})
+    edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [3, 4, 5]})
     for schedule in schedules:
         for T in ALL_T:
             run(schedule_stage, "--schedule", schedule, "--T", str(T))
@@ -34,8 +34,9 @@ def planted(tiny_study: Path) -> Path:
     rows: list[dict[str, Any]] = []
     for schedule in schedules:
         for T in ALL_T:
-            for seed in range(3):
-                losses = {"loss_simple": 0.1 * math.exp(0.001 * rng.normal()), "loss_common": 0.1}
+            for seed in (3, 4, 5):
+                level = 0.07 if schedule == "cosine" else 0.1
+                losses = {"loss_simple": level * math.exp(0.001 * rng.normal()), "loss_common": 0.1}
                 for sampler in ("ancestral", "clipped"):
                     axes = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
                     distance = (1.5 if schedule == "cosine" else 1.0) * math.exp(0.002 * rng.normal())
@@ -62,15 +63,15 @@ def plant(**factors: float) -> None:
 
 def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
     found = verdicts()
-    assert len(found["claims"]) == 11
+    assert len(found["claims"]) == 12
     assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided"}
     assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "conf/claims.yaml").read_bytes()).hexdigest()
-    assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", 3)
+    assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", [3, 4, 5])
     worse = found["claims"]["cosine-worse"]
     assert worse["verdict"] == worse["second_opinion"] == "supported"
     assert worse["low"] < math.log(1.5) < worse["high"]
     assert worse["n"] == 3
-    assert found["claims"]["n32-enough"]["verdict"] == "refuted"
+    assert found["claims"]["n32-enough"]["verdict"] == "undecided"  # rankings by 32 samples of one seed
     assert found["claims"]["T-small-effect"]["verdict"] == "supported"
     assert found["claims"]["loss-flat-in-T"]["verdict"] == "supported"
 
@@ -82,7 +83,7 @@ def test_a_changed_number_turns_its_verdict_round_and_no_other(planted: Path) ->
     assert (before["cosine-worse"]["verdict"], after["cosine-worse"]["verdict"]) == ("supported", "refuted")
     assert after["cosine-worse"]["second_opinion"] == "supported"  # the other metric's numbers were not changed
     changed = {name for name in before if before[name]["verdict"] != after[name]["verdict"]}
-    assert changed == {"cosine-worse"}
+    assert changed == {"cosine-worse", "cosine-why"}  # the second presupposes the first
 
 
 def test_same_metrics_same_bytes(planted: Path) -> None:
@@ -104,7 +105,7 @@ def test_one_column_leaves_what_needs_more_undecided(planted: Path) -> None:
     artifacts.write_csv(path, [row for row in artifacts.read_csv(path) if row["schedule"] == "cosine"])
     found = verdicts()["claims"]
     assert found["cosine-worse"]["verdict"] == found["gaussian-end"]["verdict"] == "undecided"
-    assert found["cosine-worse"]["plain"] == "the grid has no sigmoid-50-0-ancestral"
+    assert found["cosine-worse"]["plain"] == "the grid has no sigmoid-50-3-ancestral"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_a_loss_that_was_not_measured_leaves_its_claim_undecided(planted: Path) 
     rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"loss_common": None} for row in rows])
     claim = verdicts()["claims"]["sigmoid-loss"]
-    assert (claim["verdict"], claim["plain"]) == ("undecided", "sigmoid-50-0-ancestral has no loss_common")
+    assert (claim["verdict"], claim["plain"]) == ("undecided", "sigmoid-50-3-ancestral has no loss_common")
 
 
 @pytest.mark.parametrize(
@@ -167,4 +168,4 @@ def test_a_wrong_rule_is_one_line_and_writes_nothing(planted: Path, old: str, ne
 def test_the_committed_rules_are_valid() -> None:
     text = (ROOT / "conf/claims.yaml").read_text()
     found = parse_rules(text, "conf/claims.yaml").claims
-    assert {name: rule.model_dump() for name, rule in found.items()} == yaml.safe_load(text)["claims"]
+    assert {name: rule.model_dump(exclude_none=True) for name, rule in found.items()} == yaml.safe_load(text)["claims"]

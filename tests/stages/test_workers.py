@@ -24,7 +24,7 @@ def test_the_number_of_threads_changes_no_byte(
     trained: Path, random_weights: artifacts.Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
-    edit_params(trained, sample={"images": 20, "batch_size": 8}, reference={"images": 32})
+    edit_params(trained, sample={"images": 16, "batch_size": 6}, reference={"images": 32})
     outs = (REFERENCE, CELL.samples("ancestral"), CELL.features("ancestral"), CELL.ideal)
     found = set()
     for workers in "123":
