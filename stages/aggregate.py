@@ -191,9 +191,10 @@ def main() -> None:
     artifacts.write_csv(METRICS / "ideal.csv", ideal_rows(params))
     summary = summarise(rows, artifacts.read_json(RESULTS / "classifier.json"))
     artifacts.write_json(METRICS / "summary.json", {name: part for name, part in summary.items() if name != "fid"})
-    for sampler, schedule in product(params.grid.sampler, params.grid.schedule):  # a row each of `dvc metrics show`
-        of_T = {str(T): summary["fid"][sampler][schedule][str(T)] for T in params.grid.T}
-        artifacts.write_json(METRICS / "fid" / f"{sampler}-{schedule}.json", of_T, sort=False)
+    by_schedule = summary["fid"][params.grid.sampler[0]]
+    for schedule in params.schedules:  # a row each of `dvc metrics show`; all, so that no grid deletes a file of Git's
+        of_T = {str(T): by_schedule[schedule][str(T)] for T in params.grid.T} if schedule in by_schedule else {}
+        artifacts.write_json(METRICS / "fid" / f"{schedule}.json", of_T, sort=False)
     for name, figure in _draw(params, rows, losses).items():
         save_figure(FIGURES / f"{name}.png", figure)
     print_table(summary, params.grid, caption(rows[0]))
