@@ -74,13 +74,15 @@ def test_seeds_on_several_machines(study: Study) -> None:
 def test_the_first_reverse_step(study: Study) -> None:
     follow_section(study, "Find out what the first reverse step does")
     samplers = {line.split()[4] for line in study.ran() if line.startswith("sample")}
-    assert samplers == {"clipped-first", "clipped-rest", "late-start"}  # the others were there
+    assert samplers >= {"clipped-first", "clipped-rest", "late-start"}
+    assert "ancestral" not in samplers  # these samples were there
     assert "train" not in {line.split()[0] for line in study.ran()}
 
 
 def test_the_campaign(study: Study) -> None:
     lines = blocks("Run the campaign, or one experiment of it", "bash")[0].splitlines()
-    told = [study.call("make", "-n", *line.split()[1:]).splitlines()[-1] for line in lines]
+    make = ["make", "-n", "-f", str(ROOT / "Makefile")]  # the study's copy has none
+    told = [study.call(*make, *line.split()[1:]).splitlines()[-1] for line in lines]
     assert all(command.startswith("python -m stages.tools.campaign") for command in told)
     dry, one = ([sys.executable, *command.split()[1:]] for command in told)
     listed = study.call(*dry)
