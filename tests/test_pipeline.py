@@ -74,7 +74,7 @@ def test_learning_rate_reruns_all_cells(study: Study) -> None:
 
 
 def test_sample_count_keeps_the_models(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "sample.images=64") == counts(0, 6, baseline=1)
+    assert study.dvc("exp", "run", "-S", "sample.images=256") == counts(0, 6, baseline=1)
 
 
 def test_kid_images_keeps_the_features(study: Study) -> None:
@@ -172,9 +172,9 @@ def test_where_the_data_come_from_changes_nothing(study: Study) -> None:
 
 
 def test_queue_fills_the_cache_for_repro(study: Study) -> None:
-    study.dvc("exp", "run", "--temp", "-S", "sample.images=64")
+    study.dvc("exp", "run", "--temp", "-S", "sample.images=256")
     assert cells(study) == 6
-    study.edit("params.yaml", "sample:\n  images: 1000", "sample:\n  images: 64")
+    study.edit("params.yaml", "sample:\n  images: 1000", "sample:\n  images: 256")
     # only those whose uncached outputs keep them out of DVC's run cache: seconds of the whole
     assert study.dvc("repro") == AFTER_CELLS
 
