@@ -24,7 +24,7 @@ from stages.analysis.training_log import epoch_losses
 from stages.figures import first_step, metrics, plots
 from stages.figures.encode import png_of
 from stages.support import data, settings
-from stages.support.cells import BASELINE, FIGURES, FIRST_STEP_SAMPLERS, METRICS, RESULTS, Cell
+from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, Cell
 from stages.support.cli import command_line
 from stages.support.data import read_schedule
 
@@ -139,10 +139,8 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         "corruptions": metrics.corruptions(artifacts.read_csv(METRICS / "validation.csv")),
         "loss_against_fid": plots.loss_against_fid(every, foot),
     }
-    animated = {name: Cell(name, params.chains.T, params.chains.seed).first_step for name in grid.schedule}
-    pictures = {
-        name: dict(zip(FIRST_STEP_SAMPLERS, artifacts.read_npy(path), strict=True)) for name, path in animated.items()
-    }
+    animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
+    pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
     gains = {
         (name, T): float(read_schedule(Cell(name, T, 0)).alpha[-1]) ** -0.5 for name in grid.schedule for T in grid.T

@@ -20,7 +20,7 @@ from ddpm.sampling.graph import sample_chain
 from ddpm.sampling.inference import sampling_denoiser
 from ddpm.sampling.samplers import get_sampler
 from stages.support import settings
-from stages.support.cells import FIRST_STEP_SAMPLERS, Cell
+from stages.support.cells import Cell
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line
 from stages.support.data import read_schedule
 from stages.support.timing import record
@@ -28,6 +28,8 @@ from stages.support.timing import record
 app = typer.Typer(add_completion=False)
 
 SAMPLER = "ancestral"  # the report's sampler
+# it, and those that differ from it by the clip in the first reverse step, in others, or in both
+FIRST_STEP_SAMPLERS = (SAMPLER, "clipped", "clipped-first", "clipped-rest", "late-start")
 
 
 def chains_of(cell: Cell, compute: settings.Compute, images: int) -> Callable[[str], Iterator[np.ndarray]]:
@@ -60,9 +62,9 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption, seed: SeedOption)
     every = list(chain(SAMPLER))
     chosen = np.linspace(0, len(every) - 1, min(wanted.frames, len(every))).round().astype(int)  # x_T first, x_0 last
     artifacts.write_npy(cell.chain, np.stack([every[k] for k in chosen]))
-    last = [list(chain(name))[-1] for name in FIRST_STEP_SAMPLERS]
-    artifacts.write_npy(cell.first_step, np.stack(last))
-    record("chains", str(cell), time.monotonic() - started, wanted.images * timesteps * (1 + len(last)))
+    artifacts.write_tensors(cell.first_step, {name: list(chain(name))[-1] for name in FIRST_STEP_SAMPLERS}, {})
+    calls = wanted.images * timesteps * (1 + len(FIRST_STEP_SAMPLERS))
+    record("chains", str(cell), time.monotonic() - started, calls)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ elif stage in ("digits", "ranking"):
         Path("metrics/ranking.json").write_text('{{"x": "%s"}}' % get("metrics/ranking.json"))
 elif stage == "chains":
     put(f"data/chains/{{cell}}.npy", get(f"data/models/{{cell}}.safetensors"))
-    put(f"data/chains/{{cell}}-first-step.npy", get(f"data/models/{{cell}}.safetensors"))
+    put(f"data/chains/{{cell}}-first-step.safetensors", get(f"data/models/{{cell}}.safetensors"))
 elif stage == "report":
     put("metrics/report.html", get("metrics/claims.json"), get("metrics/fid_of_T.csv"))
 elif stage in ("claims", "comparisons"):

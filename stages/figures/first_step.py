@@ -22,10 +22,10 @@ def side_by_side(images: Mapping[str, Mapping[str, Images]], T: int) -> Figure:
     """Samples of the same model from the same noise, one row a sampler and one column a schedule.
 
     Args:
-        images: schedule -> sampler -> uint8 ``[n, 28, 28]``.
+        images: schedule -> sampler -> uint8 ``[n, 28, 28]``, of all samplers of ``SAYS``.
         T: of the models.
     """
-    samplers = list(next(iter(images.values())))
+    samplers = list(SAYS)
     figure = Figure(figsize=(3.4 * len(images), 0.46 * len(samplers) + 0.6), layout="constrained")
     grid = figure.subplots(len(samplers), len(images), squeeze=False)
     for column, (schedule, by_sampler) in enumerate(images.items()):
@@ -35,7 +35,7 @@ def side_by_side(images: Mapping[str, Mapping[str, Images]], T: int) -> Figure:
             axes.imshow(tile(shown, len(shown)), cmap="gray", vmin=0, vmax=255)
             axes.set(xticks=[], yticks=[])
             if column == 0:
-                axes.set_ylabel(SAYS.get(sampler, sampler), rotation=0, ha="right", va="center", fontsize=9)
+                axes.set_ylabel(SAYS[sampler], rotation=0, ha="right", va="center", fontsize=9)
         grid[0, column].set_title(schedule, fontsize=10)
     figure.suptitle(f"Same model, same noise, T = {T}: what the first reverse step does", fontsize=11)
     return figure

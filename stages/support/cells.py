@@ -16,9 +16,6 @@ GRID = Path("data/grid.json")
 METRICS = Path("metrics")
 FIGURES = METRICS / "figures"
 
-# the report's sampler, and those that differ from it by the clip in the first reverse step, in others, or in both
-FIRST_STEP_SAMPLERS = ("ancestral", "clipped", "clipped-first", "clipped-rest", "late-start")
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -53,8 +50,8 @@ class Cell:
 
     @property
     def first_step(self) -> Path:
-        """Samples by the samplers that differ in the first reverse step, uint8 ``[samplers, images, 28, 28]``."""
-        return Path(f"data/chains/{self}-first-step.npy")
+        """Samples from the same noise by the samplers that isolate the first reverse step, by sampler."""
+        return Path(f"data/chains/{self}-first-step.safetensors")
 
     @property
     def heldout(self) -> Path:

@@ -110,7 +110,10 @@ def main(
     if dry:
         return
     for name, state in states.items():
-        if state.state == "kept" or (asked[name].needs and not only):
+        if state.state == "kept":
+            continue
+        if asked[name].needs and not only:
+            print(f"{name} is left out: it needs {asked[name].needs}; ask for it with --only", file=sys.stderr)
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
         folder = workspace(name, state.text)

@@ -16,11 +16,9 @@ from stages.support import settings
 from stages.support.strict_yaml import Strict, parse_yaml
 from stages.tools import jobs
 from stages.tools.compose import compose
+from stages.tools.keep_run import NAME
 
 FILE = Path("conf/campaign.yaml")
-# measured with the default network on one core, images or calls a second (benchmarks/results.md)
-CALLS_PER_SECOND = 9_500
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Sources = set[tuple[str, str, str]]  # stage, code dep, md5
 OF_CELLS = ("train", "heldout", "sample", "embed", "fid")
 
@@ -55,7 +53,7 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
     """The experiments of a conf/campaign.yaml; StudyError that names the first wrong key or name."""
     found = parse_yaml(Campaign, artifacts.read_bytes(path).decode(), str(path)).experiments
     for name in found:
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             raise StudyError(f"invalid name {name!r}", where=str(path), hint="use a-z, 0-9, - and .")
     return found
 
@@ -102,7 +100,7 @@ def core_hours(params: settings.Params, cost: float) -> float:
     every = {f"train@{cell}" for cell in params.grid.cells()}
     fixed = jobs.FEATURE * params.sample.images * len(every) * len(params.grid.sampler)
     calls = sum(job.cost for job in jobs.plan(params, every)) - fixed
-    return (cost * calls + fixed) / CALLS_PER_SECOND / 3600
+    return (cost * calls + fixed) / jobs.CALLS_PER_SECOND / 3600
 
 
 def state_of(name: str, experiment: Experiment, current: Sources) -> State:

@@ -20,6 +20,8 @@ from stages.support.cli import command_line
 
 app = typer.Typer(add_completion=False)
 
+NAME = r"[a-z0-9][a-z0-9.-]*"  # of a folder in metrics/runs
+
 
 def keep(name: str, workspace: Path = Path()) -> str:
     """Copy the run of a workspace to metrics/runs/NAME; what was kept, in words.
@@ -27,7 +29,7 @@ def keep(name: str, workspace: Path = Path()) -> str:
     Raises:
         StudyError: no name of a folder, or the table is not that of the workspace's params.yaml.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+    if not re.fullmatch(NAME, name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
     params, table = settings.load(workspace / settings.PATH), workspace / METRICS / TABLE
     rows = artifacts.read_csv(table)

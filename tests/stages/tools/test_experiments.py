@@ -9,7 +9,7 @@ import yaml
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, TABLE
-from stages.support import settings
+from stages.support import pairs, settings
 from stages.tools import experiments
 from tests.conftest import ROOT
 
@@ -31,6 +31,15 @@ def test_every_experiment_is_a_valid_study_other_than_the_default(name: str, mon
     params = settings.parse(experiments.composed(name, experiments.read()[name]))
     assert params != settings.load()
     assert params.grid.cells()
+    pairs.check(params, "params.yaml")
+    pairs.check_chains(params)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("seed-", "first-step"))])
+def test_what_is_for_the_claims_covers_the_grids_T(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    params = settings.parse(experiments.composed(name, experiments.read()[name]))
+    assert params.grid.T == settings.load().grid.T
 
 
 @pytest.mark.parametrize(
