@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from stages.support import settings
 from stages.support.cells import Cell
 
-# costs in calls of the network; they only guess how much time is left
-CALLS_PER_SECOND = (
-    9_500  # on one core with AVX512-BF16: 3,160 training images, of three calls each (benchmarks/results.md)
-)
+# costs in calls of the network; they only guess how much time is left. The rate is that of one core with AVX512-BF16: 3,160
+# training images a second (benchmarks/results.md), of three calls each
+CALLS_PER_SECOND = 9_500
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
 CORRUPTIONS = 8  # len(ddpm.diagnostics.corruptions.CORRUPTIONS), whose import would cost two seconds
