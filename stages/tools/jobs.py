@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from stages.support import settings
 from stages.support.cells import Cell
 
-# costs in calls of the network; they only guess how much time is left. The rate is that of one core with AVX512-BF16: 3,160
-# training images a second (benchmarks/results.md), of three calls each
+# costs in calls of the network; they only guess how much time is left. The rate is one core's with AVX512-BF16: 3,157
+# training images a second (benchmarks/results.md, "train"), of three calls each
 CALLS_PER_SECOND = 9_500
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
