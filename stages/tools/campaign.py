@@ -28,6 +28,7 @@ from stages.tools.keep_run import keep
 app = typer.Typer(add_completion=False)
 
 CODE = ("ddpm", "stages", "conf", "dvc.yaml")  # what decides a result, besides parameters
+TABLES = ("aggregate", "ranking")  # the stages whose tables are kept
 
 
 def git(*words: str, folder: Path | None = None) -> str:
@@ -66,12 +67,12 @@ def run(folder: Path, jobs: int) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     for command in (
         [sys.executable, "-m", "stages.tools.grid", "--jobs", str(jobs)],
-        ["dvc", "repro", "--quiet", "aggregate"],
+        ["dvc", "repro", "--quiet", *TABLES],
     ):
         if subprocess.run(command, cwd=folder, env=environment).returncode:
             raise StudyError(f"{' '.join(command[-3:])} failed, see above", where=str(folder), hint="run it again")
     dry = subprocess.run(
-        ["dvc", "repro", "--dry", "aggregate"], cwd=folder, env=environment, capture_output=True, text=True
+        ["dvc", "repro", "--dry", *TABLES], cwd=folder, env=environment, capture_output=True, text=True
     )
     if dry.returncode or "Running stage" in dry.stdout:
         raise StudyError("the table is not up to date after its run", where=str(folder), hint="run it again")

@@ -11,7 +11,7 @@ from pydantic import Field, StrictStr
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import FOLDER, TABLE
+from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import settings
 from stages.support.strict_yaml import Strict, parse_yaml
 from stages.tools import jobs
@@ -92,7 +92,7 @@ def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
         return f"other parameters: {', '.join(changed)}"
     if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock") - current}):
         return f"made by earlier sources of {', '.join(older)}"
-    return "" if (folder / TABLE).exists() else f"no {TABLE}"
+    return "".join([f"no {name}" for name in (TABLE, RANKING) if not (folder / name).exists()][:1])
 
 
 def core_hours(params: settings.Params, cost: float) -> float:

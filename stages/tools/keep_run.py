@@ -1,7 +1,7 @@
-"""Keep this run's table and parameters in metrics/runs/NAME for later claims and comparisons.
+"""Keep this run's tables and parameters in metrics/runs/NAME for later claims and comparisons.
 
-The table, params.yaml and dvc.lock are copied. The stage `claims` then uses the run's seeds together with those of the
-study in metrics/, so that seeds may be run on several machines. Example: `dvc exp run -S 'seed="1"'`, then
+The table, the rankings, params.yaml and dvc.lock are copied. The stage `claims` then uses the run's seeds together with
+those of the study in metrics/, so that seeds may be run on several machines. Example: `dvc exp run -S 'seed="1"'`, then
 `python -m stages.tools.keep_run seed-1`.
 """
 
@@ -13,7 +13,7 @@ import typer
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import FOLDER, TABLE
+from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
@@ -38,6 +38,8 @@ def keep(name: str, workspace: Path = Path()) -> str:
     if found != wanted:
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
     sources = {TABLE: table, "params.yaml": workspace / settings.PATH, "dvc.lock": workspace / "dvc.lock"}
+    if (workspace / METRICS / RANKING).exists():  # `dvc repro aggregate` alone makes none
+        sources[RANKING] = workspace / METRICS / RANKING
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)

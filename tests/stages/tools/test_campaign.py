@@ -49,7 +49,7 @@ def test_an_experiment_is_killed_goes_on_is_kept_and_leaves_the_tree(declared: S
     assert done.returncode == 0, done.stderr
     assert "1 rows in metrics/runs/only-linear" in done.stderr
     kept = declared.root / "metrics" / "runs" / "only-linear"
-    assert sorted(path.name for path in kept.iterdir()) == ["dvc.lock", "fid_of_T.csv", "params.yaml"]
+    assert sorted(path.name for path in kept.iterdir()) == ["dvc.lock", "fid_of_T.csv", "params.yaml", "ranking.json"]
     assert "linear,50,7,ancestral" in (kept / "fid_of_T.csv").read_text()
     changed = declared.call("git", "status", "--porcelain").split()
     assert changed == ["??", "metrics/runs/only-linear/"]

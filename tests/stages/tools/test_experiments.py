@@ -8,7 +8,7 @@ import yaml
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import FOLDER, TABLE
+from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import pairs, settings
 from stages.tools import experiments
 from tests.conftest import ROOT
@@ -73,6 +73,7 @@ def keep(folder: Path, experiment: experiments.Experiment) -> None:
     folder.mkdir(parents=True)
     (folder / settings.PATH).write_text(experiments.composed("x", experiment))
     shutil.copy("dvc.lock", folder)
+    artifacts.write_json(folder / RANKING, {"mean_tau": {}})
     artifacts.write_csv(folder / TABLE, [{"fid": 1.0}])
 
 
