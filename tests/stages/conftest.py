@@ -1,5 +1,6 @@
 """A study small enough for a test: four cells, a network of thousands of weights, an Inception that nobody trained."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -26,7 +27,7 @@ from stages import (
     validate,
 )
 from stages.support.cells import WEIGHTS
-from tests.conftest import edit_params
+from tests.conftest import edit_params, make_tiny_study
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
 
@@ -37,10 +38,29 @@ def random_weights() -> artifacts.Arrays:
     return {name: tensor.numpy() for name, tensor in features.random_weights().items()}
 
 
+@pytest.fixture(scope="session")
+def grid_once(tmp_path_factory: pytest.TempPathFactory, random_weights: artifacts.Arrays) -> Path:
+    """The study of ``whole_grid``, made once a process: seconds of arithmetic."""
+    folder = tmp_path_factory.mktemp("grid")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_tiny_study(folder)
+        make_grid(folder, random_weights)
+    return folder
+
+
 @pytest.fixture
-def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
-    artifacts.write_tensors(WEIGHTS, random_weights, {"weights": "nsfwjs"})
-    edit_params(tiny_study, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
+def whole_grid(grid_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a study all of whose cells are measured, as the working directory."""
+    shutil.copytree(grid_once, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_grid(folder: Path, weights: artifacts.Arrays) -> None:
+    """Run all stages up to the tables, on the tiny study in ``folder``, which is the working directory."""
+    artifacts.write_tensors(WEIGHTS, weights, {"weights": "nsfwjs"})
+    edit_params(folder, chains={"T": 20, "seed": 0, "images": 4, "frames": 7})
     run(reference)
     run(classifier)
     run(validate)
@@ -59,7 +79,6 @@ def whole_grid(tiny_study: Path, random_weights: artifacts.Arrays) -> Path:
                     run(module, *axes, "--sampler", sampler)
     run(digits)
     run(ranking)
-    return tiny_study
 
 
 @pytest.fixture
