@@ -1,5 +1,6 @@
 """Shared by all tests: a quiet environment, and a tiny study on disk."""
 
+import os
 import shutil
 import struct
 import sys
@@ -14,6 +15,8 @@ from hypothesis import settings
 from tests.dvc_study import Study, counts
 
 ROOT = Path(__file__).resolve().parents[1]
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers take all cores: several threads in each would wait for one another
 
 settings.register_profile(
     "study", deadline=None, derandomize=True

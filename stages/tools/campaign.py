@@ -66,7 +66,7 @@ def run(folder: Path, jobs: int) -> None:
     """Bring the experiment's table up to date; StudyError when a stage fails or anything is left to run."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     for command in (
-        [sys.executable, "-m", "stages.tools.grid", "--jobs", str(jobs)],
+        [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs)],
         ["dvc", "repro", "--quiet", *TABLES],
     ):
         if subprocess.run(command, cwd=folder, env=environment).returncode:

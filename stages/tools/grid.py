@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -26,6 +27,8 @@ from stages.support.cores import cores
 from stages.support.pairs import check_chains
 from stages.support.paths import root
 from stages.tools.jobs import Job, plan
+from stages.tools.live import Follower
+from stages.tools.store import study_key
 
 app = typer.Typer(add_completion=False)
 
@@ -156,6 +159,7 @@ def show(board: Board, console: Console, workers: "list[Future[None]]") -> None:
 @app.command(help=__doc__)
 def main(
     jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time, one thread each.")] = cores(),
+    live: Annotated[bool, typer.Option(help="Send the losses of trainings under way to MLflow.")] = True,
 ) -> None:
     os.environ[parallel.WORKERS] = "1"  # of each stage: the cells take all cores
     params = settings.load()
@@ -163,7 +167,8 @@ def main(
     begin(params, jobs)
     board = Board(plan(params, left_to_do()))
     console = Console(stderr=True)
-    with ThreadPoolExecutor(jobs) as pool:
+    follow = Follower(params, study_key(params)) if live else nullcontext()
+    with follow, ThreadPoolExecutor(jobs) as pool:
         workers = [pool.submit(work, board, console) for _ in range(jobs)]
         try:
             show(board, console, workers)

@@ -1,16 +1,42 @@
 """Where MLflow's runs and their files are: a served store, or a database in the repository with the files beside it."""
 
+import hashlib
+import json
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
+from stages.support import settings
 from stages.support.paths import root
+
+if TYPE_CHECKING:  # imported late: mlflow takes seconds
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+EXPERIMENT = "ddpm-mnist"
+_BATCH = 1000  # points a request, MLflow's limit
+# MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlruns"
 # columns that hold absolute addresses of files
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"))
+
+
+def study_key(params: settings.Params) -> str:
+    """Identifies a study by its protocol: all parameters except which cells of the grid are run."""
+    protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def tracking_uri() -> str:
@@ -57,3 +83,39 @@ def follow(file: Path, experiment: str) -> bool:
                 begins = f"{stored}/"
                 connection.execute(update, (here, len(stored) + 1, stored, len(begins), begins))
     return True
+
+
+def set_patience() -> None:
+    """Settings that MLflow reads when it is imported."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+
+
+def lock(timeout: float = -1) -> FileLock:
+    """For all uses of the store: two processes that create one SQLite store crash. ``timeout`` in seconds; -1 waits."""
+    path = root() / ".work" / "mlflow.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path, timeout=timeout)
+
+
+def connect() -> "tuple[MlflowClient, str]":
+    """A client of the tracking server, and the id of the experiment, which is created where there is none."""
+    from mlflow import MlflowClient
+
+    uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    file = database(uri)
+    if file:
+        follow(file, name)
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(name)
+    location = artifacts_of(file) if file else None
+    return client, str(found.experiment_id if found else client.create_experiment(name, location))
+
+
+def send(client: "MlflowClient", run: "Run", points: list[tuple[str, float, int]]) -> None:
+    """Send points (name, value, step) with the run's start as their time: a point sent twice is one point."""
+    from mlflow.entities import Metric
+
+    metrics = [Metric(key, value, run.info.start_time, step) for key, value, step in points]
+    for first in range(0, len(metrics), _BATCH):
+        client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])

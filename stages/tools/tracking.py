@@ -6,12 +6,9 @@ and one copy of every point. No result depends on a server: publishing follows t
 
 import hashlib
 import json
-import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -20,29 +17,11 @@ from stages.figures import plots
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
 from stages.support.masking import mask
-from stages.support.paths import root
-from stages.tools import store
+from stages.tools import live, store
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-EXPERIMENT = "ddpm-mnist"
-_BATCH = 1000  # points a request, MLflow's limit
-
-# MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
-
-
-def study_key(params: settings.Params) -> str:
-    """Identifies a study by its protocol: all parameters except which cells of the grid are run."""
-    protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
-    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _md5(path: Path) -> str:
@@ -54,25 +33,20 @@ class _Publisher:
     """Uploads one study to one experiment of a tracking server."""
 
     def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
-        self.client, self.experiment, self.params, self.study = client, experiment, params, study_key(params)
+        self.client, self.experiment, self.params, self.study = client, experiment, params, store.study_key(params)
         found = client.search_runs([experiment], f"tags.study = '{self.study}'", max_results=5000)
         self.runs = {(run.data.tags["cell"], run.data.tags["digest"]): run for run in found}
 
-    def _run(self, name: str, digest: str, tags: dict[str, str]) -> "Run | None":
-        """The run to upload to, or None when it is complete already."""
-        run = self.runs.get((name, digest))
+    def _run(self, name: str, digest: str, tags: dict[str, str], log: list[dict[str, Any]]) -> "Run | None":
+        """The run to upload to, the one begun during the training if there is one; None when it is complete already."""
+        all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
+        run = self.runs.get((name, digest)) or live.begun(self.client, self.runs, name, log)
         if run is None:
-            all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
-            run = self.client.create_run(self.experiment, run_name=name, tags=all_tags)
+            return self.client.create_run(self.experiment, run_name=name, tags=all_tags)
+        if run.data.tags["digest"] != digest:
+            for key, value in all_tags.items():
+                self.client.set_tag(run.info.run_id, key, value)
         return None if run.data.tags.get("complete") else run
-
-    def _points(self, run: "Run", points: list[tuple[str, float, int]]) -> None:
-        from mlflow.entities import Metric
-
-        when = run.info.start_time
-        metrics = [Metric(key, value, when, step) for key, value, step in points]
-        for first in range(0, len(metrics), _BATCH):
-            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])
 
     def _close(self, run: "Run") -> None:
         self.client.set_tag(run.info.run_id, "complete", "true")
@@ -118,22 +92,22 @@ class _Publisher:
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
         # not a child of the study's run: MLflow's list hides children, and cells are there to be compared
         tags = {"study_run": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
-        run = self._run(str(cell), digest, tags)
+        log = artifacts.read_json_lines(cell.log)
+        run = self._run(str(cell), digest, tags, log)
         if run is None:
             return False
         groups = {name: getattr(self.params, name).model_dump() for name in ("network", "train", "sample", "compute")}
         groups |= {"schedule": self.params.schedule_parameters(cell.schedule), "extractor": self.params.extractor}
         self._log_params(run, settings.flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
-        self._points(run, self._cell_points(cell))
+        store.send(self.client, run, self._cell_points(cell, log))
         for sampler in self.params.grid.sampler:
             picture = plots.sample_grid(artifacts.read_npy(cell.samples(sampler)), f"{cell}, {sampler}")
             self.client.log_figure(run.info.run_id, picture, f"samples_{sampler}.png")
         self._close(run)
         return True
 
-    def _cell_points(self, cell: Cell) -> list[tuple[str, float, int]]:
-        log = artifacts.read_json_lines(cell.log)
-        points = [("loss", record["loss"], record["step"]) for record in log]
+    def _cell_points(self, cell: Cell, log: list[dict[str, Any]]) -> live.Points:
+        points = live.training_points(log, self.params.train)
         points += [("epoch_loss", loss, epoch) for epoch, loss in enumerate(epoch_losses(log), start=1)]
         heldout = artifacts.read_json(cell.heldout)
         points += [(f"heldout.{key}", v, 0) for key, v in heldout.items() if isinstance(v, int | float)]
@@ -152,23 +126,12 @@ def publish(params: settings.Params) -> tuple[int, int]:
     Raises:
         StudyError: the tracking server cannot be reached or refuses.
     """
-    for name, value in _PATIENCE.items():
-        os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
+    store.set_patience()
     from mlflow.exceptions import MlflowException
 
-    uri, name = store.tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-    file = store.database(uri)
-    lock = root() / ".work" / "mlflow.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock):  # two processes that create one SQLite store crash
-            if file:
-                store.follow(file, name)
-            client = MlflowClient(uri)
-            found = client.get_experiment_by_name(name)
-            location = store.artifacts_of(file) if file else None
-            experiment = found.experiment_id if found else client.create_experiment(name, location)
+        with store.lock():
+            client, experiment = store.connect()
             publisher = _Publisher(client, experiment, params)
             parent = publisher.send_study()
             grid, cells = params.grid, params.grid.cells()
@@ -176,7 +139,7 @@ def publish(params: settings.Params) -> tuple[int, int]:
     except (MlflowException, OSError, sqlite3.Error) as error:
         reason = mask(" ".join(str(error).split()))[:200]
         hint = "run python -m stages.tools.publish later"
-        raise StudyError(f"MLflow: {reason}", where=mask(uri), hint=hint) from error
+        raise StudyError(f"MLflow: {reason}", where=mask(store.tracking_uri()), hint=hint) from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
     return sent, complete
 

@@ -7,6 +7,7 @@ from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, ClassifierRecipe, C
 from ddpm.core import rng
 
 RECIPE = ClassifierRecipe(epochs=8, batch_size=32, learning_rate=3e-3)
+SHORT = ClassifierRecipe(epochs=3, batch_size=32, learning_rate=3e-3)
 
 
 def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -18,25 +19,31 @@ def bars(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, labels.to(torch.uint8)
 
 
-def trained(seed: int = 0) -> Classifier:
+def trained(seed: int = 0, recipe: ClassifierRecipe = SHORT) -> Classifier:
     network = Classifier()
     initialise(network, rng.stream(seed, "test weights"))
-    seen = sum(count for count, _ in ClassifierTraining(network, *bars(320), RECIPE, seed))
-    assert seen == 320 * RECIPE.epochs
+    seen = sum(count for count, _ in ClassifierTraining(network, *bars(320), recipe, seed))
+    assert seen == 320 * recipe.epochs
     return network
+
+
+@pytest.fixture(scope="module")
+def whole() -> Classifier:
+    """One that was trained without a stop."""
+    return trained()
 
 
 def test_learns_what_is_easy() -> None:
     images, labels = bars(100)
-    features, probabilities = predict(trained(), images)
+    features, probabilities = predict(trained(recipe=RECIPE), images)
     assert features.shape == (100, DIMENSIONS)
     assert float(features.min()) >= 0
     assert torch.allclose(probabilities.sum(1), torch.ones(100), atol=1e-5)
     assert float((probabilities.argmax(1) == labels).float().mean()) > 0.95
 
 
-def test_same_seed_same_weights_another_seed_others() -> None:
-    first, again, other = trained(), trained(), trained(1)
+def test_same_seed_same_weights_another_seed_others(whole: Classifier) -> None:
+    first, again, other = whole, trained(), trained(1)
     states = [network.state_dict() for network in (first, again, other)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["head.weight"], states[2]["head.weight"])
@@ -53,22 +60,19 @@ def test_initial_weights_come_from_the_generator_alone() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_a_judgement_does_not_depend_on_the_batch(batch_size: int) -> None:
-    network = trained()
+def test_a_judgement_does_not_depend_on_the_batch(whole: Classifier, batch_size: int) -> None:
     images, _ = bars(20)
-    whole, part = predict(network, images, 20), predict(network, images, batch_size)
-    assert torch.allclose(whole[0], part[0], atol=1e-5)
-    assert torch.allclose(whole[1], part[1], atol=1e-6)
+    together, part = predict(whole, images, 20), predict(whole, images, batch_size)
+    assert torch.allclose(together[0], part[0], atol=1e-5)
+    assert torch.allclose(together[1], part[1], atol=1e-6)
 
 
-@pytest.mark.parametrize("stop", [1, 9, 10, 11, 79])  # 10 steps an epoch
-def test_going_on_from_a_saved_state_is_the_same_training(stop: int) -> None:
-    whole = trained()
-
+@pytest.mark.parametrize("stop", [1, 9, 10, 11, 29])  # 10 steps an epoch
+def test_going_on_from_a_saved_state_is_the_same_training(whole: Classifier, stop: int) -> None:
     def fresh(weights: int) -> ClassifierTraining:
         network = Classifier()
         initialise(network, rng.stream(weights, "test weights"))
-        return ClassifierTraining(network, *bars(320), RECIPE, 0)
+        return ClassifierTraining(network, *bars(320), SHORT, 0)
 
     cut = fresh(0)
     for _ in cut:
