@@ -92,7 +92,7 @@ def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
         return f"other parameters: {', '.join(changed)}"
     if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock") - current}):
         return f"made by earlier sources of {', '.join(older)}"
-    return "".join([f"no {name}" for name in (TABLE, RANKING) if not (folder / name).exists()][:1])
+    return next((f"no {name}" for name in (TABLE, RANKING) if not (folder / name).exists()), "")
 
 
 def core_hours(params: settings.Params, cost: float) -> float:
