@@ -17,56 +17,25 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.support.cli import command_line
+from stages.support.cores import cores
 from stages.support.paths import root
-from stages.tools import experiments
+from stages.tools import experiments, worker
 from stages.tools.experiments import Experiment, State
 from stages.tools.keep_run import keep
+from stages.tools.workspace import CODE, commit, git, workspace
 
 app = typer.Typer(add_completion=False)
 
-CODE = ("ddpm", "stages", "conf", "dvc.yaml")  # what decides a result, besides parameters
 TABLES = ("aggregate", "ranking")  # the stages whose tables are kept
 
 
-def git(*words: str, folder: Path | None = None) -> str:
-    """Output of a git command; StudyError with git's own first line when it fails."""
-    done = subprocess.run(["git", *words], cwd=folder or root(), capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip() or "no message").splitlines()[0]
-        raise StudyError(reason, where=f"git {words[0]}")
-    return done.stdout
-
-
-def workspace(name: str, params: str) -> Path:
-    """The experiment's clone: at this commit, with this DVC cache and the experiment's params.yaml.
-
-    Raises:
-        StudyError: sources here are not committed, so that a clone would not have them.
-    """
-    if changed := git("status", "--porcelain", "--", *CODE).split("\n")[0]:
-        raise StudyError(f"not committed: {changed[3:]}", where="git", hint="commit first: results carry their sources")
-    folder, commit = root() / ".work" / "campaign" / name, git("rev-parse", "HEAD").strip()
-    if not (folder / ".git").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # half made
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        git("clone", "--quiet", "--shared", str(root()), str(folder))
-    if git("rev-parse", "HEAD", folder=folder).strip() != commit:
-        git("fetch", "--quiet", "origin", folder=folder)
-        git("checkout", "--quiet", "--force", "--detach", commit, folder=folder)
-    config = f"[cache]\n    dir = {root() / '.dvc' / 'cache'}\n"
-    artifacts.write_bytes(folder / ".dvc" / "config.local", config.encode())
-    artifacts.write_bytes(folder / "params.yaml", params.encode())
-    return folder
-
-
-def run(folder: Path, jobs: int) -> None:
+def run(folder: Path, jobs: int, cluster: str) -> None:
     """Bring the experiment's table up to date; StudyError when a stage fails or anything is left to run."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     for command in (
-        [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs)],
+        [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs), "--cluster", cluster],
         ["dvc", "repro", "--quiet", *TABLES],
     ):
         if subprocess.run(command, cwd=folder, env=environment).returncode:
@@ -97,8 +66,10 @@ def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
 def main(
     only: Annotated[str, typer.Option(help="Names of experiments, separated by commas; all by default.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and how long it takes.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time.")] = cores(),
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, whose workers do the jobs.")] = "",
 ) -> None:
+    worker.environment()
     every = experiments.read()
     if unknown := [name for name in filter(None, only.split(",")) if name not in every]:
         raise StudyError(
@@ -117,8 +88,9 @@ def main(
             print(f"{name} is left out: it needs {asked[name].needs}; ask for it with --only", file=sys.stderr)
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
-        folder = workspace(name, state.text)
-        run(folder, jobs)
+        folder = root() / ".work" / "campaign" / name
+        workspace(folder, commit(), state.text)
+        run(folder, jobs, cluster)
         if experiments.sources(folder / "dvc.lock") - current:
             raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
         print(keep(name, folder), file=sys.stderr, flush=True)

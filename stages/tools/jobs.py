@@ -1,5 +1,7 @@
 """The stages that are out of date as jobs: sequences of stages with their dependencies."""
 
+import re
+import subprocess
 from dataclasses import dataclass
 
 from stages.support import settings
@@ -21,6 +23,16 @@ class Job:
     targets: tuple[str, ...]
     needs: frozenset[str] = frozenset()
     cost: float = START
+
+
+def left_to_do(*options: str) -> set[str]:
+    """The stages that `dvc repro` would run, as far as it can tell before their inputs exist.
+
+    The dry run reports outputs that do not exist yet as errors, which are ignored here; the run reports all errors.
+    """
+    command = ["dvc", "--wait-for-lock", "repro", "--dry", "--keep-going", *options]
+    dry = subprocess.run(command, capture_output=True, text=True)
+    return set(re.findall(r"Running stage '([^']+)'", dry.stdout))
 
 
 def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:

@@ -5,7 +5,9 @@ those of the study in metrics/, so that seeds may be run on several machines. Ex
 `python -m stages.tools.keep_run seed-1`.
 """
 
+import json
 import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +19,11 @@ from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.tools import machines
 
 app = typer.Typer(add_completion=False)
 
+MACHINES = "machines.json"  # only of a run whose cells are of several kinds of machines
 NAME = r"[a-z0-9][a-z0-9.-]*"  # of a folder in metrics/runs
 
 
@@ -43,6 +47,10 @@ def keep(name: str, workspace: Path = Path()) -> str:
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
+    mixture = machines.mixture(params, workspace)
+    if mixture:
+        print(f"warning: {name}: {mixture}", file=sys.stderr)
+        artifacts.write_bytes(FOLDER / name / MACHINES, json.dumps(machines.kinds(params, workspace)).encode())
     return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
 
 

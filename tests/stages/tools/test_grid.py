@@ -1,17 +1,14 @@
-"""What is left of a study becomes jobs, and workers take them in an order that never breaks a dependence."""
+"""What is left of a study becomes jobs, whose failures are told in their own words."""
 
-import threading
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from ddpm.diagnostics import corruptions
 from ddpm.errors import StudyError
 from stages.support import settings
 from stages.support.cells import Cell
-from stages.tools import grid
-from stages.tools.grid import Board, work
+from stages.tools import grid, worker
 from stages.tools.jobs import CORRUPTIONS, Job, cell_targets, plan
 from tests.conftest import ROOT
 
@@ -55,44 +52,6 @@ def test_plan(tiny_study: Path) -> None:
     assert "linear-20-0 distances" not in without
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_nothing_begins_before_what_it_needs(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
-    jobs = [
-        Job("c", ("c",), frozenset({"a", "b"})),
-        Job("a", ("a",)),
-        Job("d", ("d",), frozenset({"c"})),
-        Job("b", ("b",)),
-    ]
-    begun: list[str] = []
-    ended: set[str] = set()
-
-    def execute(job: Job) -> str:
-        begun.append(job.name)
-        assert job.needs <= ended
-        ended.add(job.name)
-        return ""
-
-    monkeypatch.setattr(grid, "execute", execute)
-    board = Board(jobs)
-    threads = [threading.Thread(target=work, args=(board, Console(stderr=True))) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    assert sorted(begun) == ["a", "b", "c", "d"]
-    assert board.line().startswith("4 of 4 done, 0 running, 0 left")
-
-
-def test_what_fails_takes_its_followers_along_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [Job("d", ("d",), frozenset({"c"})), Job("c", ("c",), frozenset({"a"})), Job("a", ("a",)), Job("b", ("b",))]
-    monkeypatch.setattr(grid, "execute", lambda job: "broken" if job.name == "a" else "")
-    board = Board(jobs)
-    work(board, Console(stderr=True))
-    assert board.failed == {"a": "broken", "c": "a failed", "d": "c failed"}
-    assert [job.name for job in board.done] == ["b"]
-
-
 def fake_dvc(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script = folder / "dvc"
     script.write_text(f"#!/bin/sh\n{body}\n")
@@ -103,20 +62,9 @@ def fake_dvc(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = "echo working\necho 'error: the disk is full' >&2\necho 'ERROR: failed to reproduce'\nexit 255"
     fake_dvc(tiny_study, words, monkeypatch)
-    monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
-    told = grid.execute(Job("linear-20-0 distances", ("x",)))
-    assert told.startswith("the disk is full (full log: ")
-    assert "working" in (tiny_study / "logs" / "linear-20-0-distances.log").read_text()
-
-
-def test_time_left_follows_the_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Board([Job("a", ("a",), cost=100.0), Job("b", ("b",), cost=300.0), Job("c", ("c",), cost=1.0)])
-    job = board.take()
-    assert job is not None
-    assert "left;" in board.line()
-    monkeypatch.setattr(board, "started", board.started - 60)
-    board.finish(job, "")
-    assert "1 of 3 done, 0 running, 2 left; 1:00 elapsed, about 3:01 left" in board.line()
+    with pytest.raises(StudyError, match=r"^the disk is full \(full log: "):
+        worker.here([], Job("linear-20-0 distances", ("x",)))
+    assert "working" in (tiny_study / ".work/grid/linear-20-0-distances.log").read_text()
 
 
 def test_make_study_uses_it() -> None:

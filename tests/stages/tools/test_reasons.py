@@ -1,12 +1,13 @@
 """DVC's own line is seen when DVC, and no stage, is what fails."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ddpm.errors import StudyError
 from stages.support import settings
-from stages.tools import grid
+from stages.tools import grid, worker
 from stages.tools.jobs import Job
 from tests.conftest import edit_params
 
@@ -30,10 +31,10 @@ def test_dvcs_own_line(
     (tiny_study / "dvc").write_text(DVC.format(line=line))
     (tiny_study / "dvc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
-    monkeypatch.setattr(grid, "LOGS", tiny_study / "logs")
     with pytest.raises(StudyError, match="see the output above"):
         grid.begin(settings.load(), 1)
     told = capfd.readouterr()
     assert f"ERROR: {line}" in told.err
     assert told.out == ""
-    assert grid.execute(Job("x", ("x",))).startswith(f"ERROR: {line} (full log: ")
+    with pytest.raises(StudyError, match=re.escape(f"ERROR: {line} (full log: ")):
+        worker.here([], Job("x", ("x",)))

@@ -1,0 +1,124 @@
+"""The grid on the workers of a Dask scheduler: outputs come back by the DVC remote, entries of dvc.lock as results."""
+
+import subprocess
+import sys
+import threading
+from functools import partial
+from queue import SimpleQueue
+from types import TracebackType
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.support import settings
+from stages.support.paths import root
+from stages.tools import engine, lock, machines, worker
+from stages.tools.jobs import Job, left_to_do
+from stages.tools.overview import Overview
+from stages.tools.workspace import commit
+
+RETRIES = 2  # of a job that failed: a full disk, or a remote that was away, may be one machine's own
+
+
+def dvc(*words: str) -> None:
+    """A DVC command whose errors the user sees; StudyError when it fails."""
+    if subprocess.run(["dvc", "--wait-for-lock", *words], stdout=subprocess.DEVNULL).returncode:
+        raise StudyError("failed, see above", where=f"dvc {words[0]}", hint="run the same command again")
+
+
+def orders() -> worker.Order:
+    """What this study asks of workers.
+
+    Raises:
+        StudyError: its sources are not committed, or there is no DVC remote.
+    """
+    if not lock.remote(root()):
+        raise StudyError(
+            "no default DVC remote, by which outputs travel",
+            where="dvc",
+            hint="`dvc remote add --local --default shared URL`, here and at every worker",
+        )
+    return worker.Order(commit(), artifacts.read_bytes(root() / settings.PATH).decode(), worker.versions())
+
+
+class Collector:
+    """Brings results here in batches: one rewrite of dvc.lock and one `dvc pull` for all that came meanwhile.
+
+    For each job alone that would take seconds, and a study of thousands of cells would wait for it
+    (benchmarks/cluster_plan.py).
+    """
+
+    def __init__(self) -> None:
+        self._results: SimpleQueue[tuple[Job, worker.Made] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._collect, name="collector")
+        self._errors: list[StudyError] = []
+
+    def __enter__(self) -> "Collector":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Wait until all is here; StudyError when something cannot be brought."""
+        self._results.put(None)
+        self._thread.join()
+        if self._errors and error is None:
+            raise self._errors[0]
+
+    def add(self, job: Job, made: worker.Made) -> None:
+        """Bring what a job made."""
+        self._results.put((job, made))
+
+    def _collect(self) -> None:
+        going_on = True
+        while going_on:
+            batch = [self._results.get()]
+            while not self._results.empty():
+                batch.append(self._results.get())
+            going_on = None not in batch
+            try:
+                self._bring([result for result in batch if result is not None])
+            except StudyError as problem:
+                self._errors.append(problem)
+
+    @staticmethod
+    def _bring(batch: list[tuple[Job, worker.Made]]) -> None:
+        if not batch:
+            return
+        for job, made in batch:
+            for path, data in made.files.items():
+                artifacts.write_bytes(root() / path, data)
+            machines.note(job.targets, made.kind)
+        lock.merge(root(), {name: made.entries[name] for job, made in batch for name in job.targets})
+        dvc("pull", *(name for job, _ in batch for name in job.targets))
+
+
+def resume(left: set[str]) -> set[str]:
+    """What is really left: the outputs of stages that dvc.lock knows are pulled, as far as the remote has them.
+
+    A run that was killed may have noted more than it had pulled.
+    """
+    if missing := sorted(left - left_to_do("--allow-missing")):
+        dvc("pull", "--allow-missing", *lock.entries(root(), missing))
+        return left_to_do()
+    return left
+
+
+def run(jobs: list[Job], where: str, overview: Overview) -> None:
+    """Run the jobs on the workers of a scheduler, and bring their outputs and their entries of dvc.lock here.
+
+    Raises:
+        StudyError: sources are not committed, there is no DVC remote, or a worker that cannot serve.
+    """
+    order, targets = orders(), {target for job in jobs for target in job.targets}
+    above = lock.upstream(root(), targets)
+    known = lock.entries(root(), set().union(*above.values()) - targets)
+
+    def call(job: Job) -> engine.Call:
+        inputs = {name for target in job.targets for name in above[target]}
+        return partial(worker.elsewhere, order, {name: known[name] for name in known if name in inputs})
+
+    with engine.connect(where, 0) as client:
+        print(f"{engine.check(client, order)} places for jobs on {where}", file=sys.stderr, flush=True)
+        if known:
+            dvc("push", *known)
+        with Collector() as collector, overview:
+            engine.run(client, jobs, call, overview, order=order, retries=RETRIES, each=collector.add)

@@ -1,0 +1,141 @@
+"""What happens to a job where it runs: in this folder, or on another machine in a clone of the same commit.
+
+On another machine the inputs are pulled from the default DVC remote, the outputs are pushed to it, and the entries of
+dvc.lock are the result. A worker refuses, before any job, what would give other bytes or none.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.support import parallel
+from stages.support.machine import kind
+from stages.support.paths import root
+from stages.tools import lock
+from stages.tools.jobs import Job
+from stages.tools.workspace import git, has, workspace
+
+LOGS = Path(".work/grid")
+PACKAGES = ("dvc", "numpy", "scipy", "torch", "torchvision")  # whose versions decide bytes
+_making = threading.Lock()  # threads of one worker share a clone
+_running: "set[subprocess.Popen[bytes]]" = set()
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a study asks of workers elsewhere: its commit, the text of its params.yaml, and its packages' versions."""
+
+    commit: str
+    params: str
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def folder(self) -> Path:
+        """The clone for it, below the worker's own: nothing in it is of other sources or parameters."""
+        return root() / ".work" / "cluster" / sha256(f"{self.commit}\n{self.params}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a job left elsewhere: entries of dvc.lock, contents of outputs that are in Git; and the kind of machine."""
+
+    entries: lock.Entries = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    kind: str = ""
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """The packages' versions here, Python's first; the patch level of Python decides nothing."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return (("python", python), *((name, version(name)) for name in PACKAGES))
+
+
+def run(command: list[str], folder: Path, log: Path) -> None:
+    """Run DVC, with its output in a file; StudyError with the stage's own line, or DVC's, when it fails."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment | {parallel.WORKERS: "1"},  # of each stage: the jobs take all cores
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    _running.add(process)
+    output = process.communicate()[0]
+    _running.discard(process)
+    artifacts.write_bytes(log, output)
+    if process.returncode:
+        lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
+        told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        dvc = [line for line in lines if line.startswith("ERROR: ")]
+        raise StudyError(f"{(told or dvc or lines or ['no output'])[0]} (full log: {log})")
+
+
+def wait() -> None:
+    """Wait for the commands that run in this process, so that a program that ends leaves none behind."""
+    for process in list(_running):
+        process.wait()
+
+
+def log_of(job: Job) -> Path:
+    """Where the output of a job's commands goes."""
+    return root() / LOGS / f"{job.name.replace(' ', '-')}.log"
+
+
+def here(_: list[Made], job: Job) -> Made:
+    """Run one job in this folder, where what it needs is as well."""
+    run(["dvc", "--wait-for-lock", "repro", "--single-item", *job.targets], root(), log_of(job))
+    return Made(kind=kind())
+
+
+def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) -> Made:
+    """Run one job in a clone of its study's commit, on a machine of its own.
+
+    Args:
+        order: what the study asks for.
+        known: entries of the stages that this job depends on and that were up to date when the study began.
+        needs: what the jobs that it depends on left, wherever they ran.
+        job: its stages.
+    """
+    folder, log = order.folder, log_of(job)
+    with _making:
+        workspace(folder, order.commit, order.params)
+        lock.merge(folder, {name: entry for made in (Made(known), *needs) for name, entry in made.entries.items()})
+    for words in (["repro", "--single-item", "--pull"], ["push"]):
+        run(["dvc", "--wait-for-lock", *words, *job.targets], folder, log)
+    made = {name: entry for need in needs for name, entry in need.entries.items()}
+    files = {path: artifacts.read_bytes(folder / path) for path in lock.uncached(folder, job.targets)}
+    return Made(made | lock.entries(folder, job.targets), files, kind())
+
+
+def refusal(order: Order) -> str:
+    """Why this worker cannot serve a study; empty if it can."""
+    try:
+        git("rev-parse", "HEAD")
+    except (StudyError, OSError):
+        return f"{root()} is no clone of the study; start the worker in one"
+    if not has(order.commit):
+        return f"commit {order.commit[:12]} is not in {root()}; push it to where this clone fetches from"
+    if not lock.remote(root()):
+        return f"no default DVC remote in {root()}; `dvc remote add --local --default shared URL`"
+    other = [
+        f"{name} {ours}, the study has {asked}"
+        for (name, ours), (_, asked) in zip(versions(), order.versions, strict=True)
+        if ours != asked
+    ]
+    return f"other versions: {'; '.join(other)}; install constraints.txt of the study's commit" if other else ""
+
+
+def environment() -> None:
+    """Let jobs find this environment's dvc and python, activated or not."""
+    folder = str(Path(sys.executable).parent)
+    if folder not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join((folder, os.environ["PATH"]))

@@ -1,0 +1,51 @@
+"""Clones of this repository in which something runs apart from the working tree, with its cache and its remotes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.support import settings
+from stages.support.paths import root
+from stages.tools import lock
+
+CODE = ("ddpm", "stages", "conf", "dvc.yaml")  # what decides a result, besides parameters
+
+
+def git(*words: str, folder: Path | None = None) -> str:
+    """Output of a git command; StudyError with git's own first line when it fails."""
+    done = subprocess.run(["git", *words], cwd=folder or root(), capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip() or "no message").splitlines()[0]
+        raise StudyError(reason, where=f"git {words[0]}")
+    return done.stdout
+
+
+def commit() -> str:
+    """The commit of this folder; StudyError when its sources are not committed, so that a clone would not have them."""
+    if changed := git("status", "--porcelain", "--", *CODE).split("\n")[0]:
+        raise StudyError(f"not committed: {changed[3:]}", where="git", hint="commit first: results carry their sources")
+    return git("rev-parse", "HEAD").strip()
+
+
+def has(commit: str) -> bool:
+    """Whether a commit is in this repository, or in the one that it was cloned from, whence it is fetched."""
+    asked = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    if subprocess.run(asked, cwd=root(), capture_output=True).returncode:
+        subprocess.run(["git", "fetch", "--quiet", "--all"], cwd=root(), capture_output=True)
+        return subprocess.run(asked, cwd=root(), capture_output=True).returncode == 0
+    return True
+
+
+def workspace(folder: Path, commit: str, params: str) -> None:
+    """Make a clone at a commit, or bring one there; with its own params.yaml, and this folder's cache and remotes."""
+    if not (folder / ".git").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # half made
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        git("clone", "--quiet", "--shared", str(root()), str(folder))
+    if git("rev-parse", "HEAD", folder=folder).strip() != commit:
+        git("fetch", "--quiet", "origin", folder=folder)
+        git("checkout", "--quiet", "--force", "--detach", commit, folder=folder)
+    lock.share(folder, root())
+    artifacts.write_bytes(folder / settings.PATH, params.encode())

@@ -1,0 +1,96 @@
+"""Jobs on Dask: an order that breaks no dependence, as many at a time as there are places, failures that stay apart."""
+
+import threading
+import time
+
+import pytest
+from rich.console import Console
+
+from ddpm.errors import StudyError
+from stages.tools import engine, worker
+from stages.tools.jobs import Job
+from stages.tools.overview import Overview
+from tests.test_cluster import free_port
+
+JOBS = [Job("c", ("c",), frozenset({"a", "b"})), Job("a", ("a",)), Job("d", ("d",), frozenset({"c"})), Job("b", ("b",))]
+
+
+class Log:
+    """What `call` saw, here where Dask's threads find it: what it calls is pickled, and named by its module."""
+
+    ended: list[str]
+    running: int
+    most: int
+    errors: dict[str, Exception]
+    lock = threading.Lock()
+
+
+def call(given: list[worker.Made], job: Job) -> worker.Made:
+    """A job that takes a moment, and whose result is its name."""
+    assert job.needs <= set(Log.ended)
+    assert {name for made in given for name in made.files} == job.needs
+    with Log.lock:
+        Log.running += 1
+        Log.most = max(Log.most, Log.running)
+    time.sleep(0.05)
+    with Log.lock:
+        Log.running -= 1
+        Log.ended.append(job.name)
+    if job.name in Log.errors:
+        raise Log.errors[job.name]
+    return worker.Made(files={job.name: b""})
+
+
+def work(jobs: list[Job], places: int, errors: "dict[str, Exception] | None" = None) -> Overview:
+    """Run jobs in the embedded cluster."""
+    Log.ended, Log.running, Log.most, Log.errors = [], 0, 0, errors or {}
+    overview, results = Overview(jobs, Console(stderr=True)), list[str]()
+    with engine.connect("", places) as client, overview:
+        engine.run(client, jobs, lambda _: call, overview, each=lambda job, made: results.extend(made.files))
+    assert set(results) == overview.done
+    return overview
+
+
+@pytest.mark.parametrize("places", [1, 2, 5])
+def test_nothing_begins_before_what_it_needs(places: int) -> None:
+    more = [*JOBS, *(Job(f"e{i}", ("e",)) for i in range(8))]
+    assert work(more, places).line().startswith("12 of 12 done, 0 running, 0 left")
+    assert sorted(Log.ended) == sorted(job.name for job in more)
+    assert Log.most == places
+
+
+def test_the_first_of_the_list_runs_first() -> None:
+    jobs = [Job(str(i), ("x",)) for i in range(9)]
+    work(jobs, 1)
+    assert Log.ended == [job.name for job in jobs]
+
+
+def test_what_fails_takes_its_followers_along_and_nothing_else() -> None:
+    overview = work(JOBS, 2, {"a": StudyError("broken", where="here")})
+    assert overview.failed == {"a": "here: broken", "c": "a failed", "d": "c failed"}
+    assert overview.done == {"b"}
+
+
+def test_a_bug_keeps_its_name() -> None:
+    overview = work(JOBS[1:2], 1, {"a": KeyError("x")})
+    assert overview.failed == {"a": "KeyError('x')"}
+
+
+def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 1.0)
+    with (
+        pytest.raises(StudyError, match=r"tcp://127.0.0.1:\d+: no Dask scheduler answers.*`dask scheduler`"),
+        engine.connect(f"tcp://127.0.0.1:{free_port()}", 0),
+    ):
+        pass
+    with pytest.raises(StudyError, match="no Dask scheduler answers"), engine.connect("nonsense://x", 0):
+        pass
+
+
+def test_the_address_may_be_in_dasks_own_configuration() -> None:
+    import dask
+
+    assert engine.address("") == ""
+    with dask.config.set({"scheduler-address": "tcp://head:8786"}):
+        assert engine.address("") == "tcp://head:8786"
+        assert engine.address("tcp://other:1") == "tcp://other:1"

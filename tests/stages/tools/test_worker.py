@@ -1,0 +1,87 @@
+"""What a worker refuses before any job, in a line that says what is wrong and the cure."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.support import machine
+from stages.tools import worker
+from tests.dvc_study import Study
+
+
+@pytest.fixture
+def order(study: Study, monkeypatch: pytest.MonkeyPatch) -> worker.Order:
+    """What a study asks for, in the folder of a worker that can serve it."""
+    monkeypatch.chdir(study.root)
+    study.call("dvc", "remote", "add", "--local", "--default", "shared", "../store")
+    return worker.Order(study.call("git", "rev-parse", "HEAD").strip(), "params", worker.versions())
+
+
+def test_a_worker_that_can_serve(order: worker.Order) -> None:
+    assert worker.refusal(order) == ""
+
+
+def test_another_commit(order: worker.Order, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(order, commit="0" * 40)
+    assert worker.refusal(other).startswith("commit 000000000000 is not in ")
+    clone = tmp_path / "clone"
+    study.call("git", "clone", "-q", ".", str(clone))
+    study.call("git", "commit", "-q", "--allow-empty", "-m", "newer than the clone")
+    newer = dataclasses.replace(order, commit=study.call("git", "rev-parse", "HEAD").strip())
+    (clone / ".dvc" / "config.local").write_bytes((study.root / ".dvc" / "config.local").read_bytes())
+    monkeypatch.chdir(clone)
+    assert worker.refusal(newer) == ""  # it is fetched
+
+
+def test_no_remote(order: worker.Order, study: Study) -> None:
+    study.call("dvc", "remote", "remove", "--local", "shared")
+    assert worker.refusal(order).startswith("no default DVC remote in ")
+
+
+def test_other_versions(order: worker.Order) -> None:
+    versions = tuple((name, "0.1" if name == "torch" else number) for name, number in order.versions)
+    told = worker.refusal(dataclasses.replace(order, versions=versions))
+    assert told.startswith("other versions: torch ")
+    assert told.endswith("the study has 0.1; install constraints.txt of the study's commit")
+
+
+def test_no_clone(order: worker.Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert worker.refusal(order).endswith("is no clone of the study; start the worker in one")
+
+
+def test_every_study_has_a_folder_of_its_own(order: worker.Order) -> None:
+    others = [dataclasses.replace(order, commit="x"), dataclasses.replace(order, params="x")]
+    assert len({one.folder for one in (order, *others)}) == 3
+
+
+def test_a_program_that_ends_waits_for_its_commands(tmp_path: Path) -> None:
+    code = (
+        "import threading, pathlib, time; from stages.tools import worker\n"
+        "run = lambda: worker.run(['sh', '-c', 'sleep 0.5; touch done'], pathlib.Path('.'), pathlib.Path('log'))\n"
+        "threading.Thread(target=run, daemon=True).start()\n"
+        "time.sleep(0.2); worker.wait(); assert pathlib.Path('done').exists()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0
+
+
+def test_dvc_is_found_without_activation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    worker.environment()
+    worker.environment()
+    assert os.environ["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+
+
+def test_the_kind_of_machine_is_its_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "gpu_answers", lambda: False)
+    info = tmp_path / "cpuinfo"
+    info.write_text("model name\t: Some CPU\nflags\t\t: sse avx2 avx512f amx_bf16\n")
+    monkeypatch.setattr(machine, "CPUINFO", info)
+    assert machine.kind.__wrapped__().endswith(" avx2 avx512f amx_bf16")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "none")
+    assert "avx2" not in machine.kind.__wrapped__()
