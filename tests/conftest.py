@@ -12,6 +12,7 @@ import torch
 import yaml
 from hypothesis import settings
 
+from tests import tiny_project
 from tests.dvc_study import Study, counts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,3 +146,11 @@ def study(finished: Path, tmp_path: Path) -> Study:
     """A fresh copy of the finished study, its cache included."""
     shutil.copytree(finished / "study", tmp_path / "study", symlinks=True)
     return Study(tmp_path / "study", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `make study` has run."""
+    folder = tiny_project.project(tmp_path_factory.mktemp("make") / "study")
+    tiny_project.studied(folder)
+    return folder

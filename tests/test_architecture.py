@@ -116,7 +116,7 @@ def test_imports_go_one_way(path: Path) -> None:
         parts = {name.split(".")[1] for name in imported(path) if name.startswith("stages.")}
         assert parts <= BELOW[path.parent.name], relative(path)
     assert "benchmarks" not in tops(path)
-    if path.parent.name != "tools" or path.name not in ("live.py", "store.py", "tracking.py"):
+    if path.parent.name != "tools" or path.name not in ("live.py", "origin.py", "store.py", "system.py", "tracking.py"):
         assert "mlflow" not in tops(path)
     if path.name not in ("compose.py", "lock.py"):
         assert "dvc" not in tops(path)
@@ -162,10 +162,14 @@ def test_no_unrestricted_pickle(path: Path) -> None:
         assert not (isinstance(node, ast.keyword) and node.arg == "shell"), f"{relative(path)}: a shell"
 
 
+def test_modules_stay_readable() -> None:
+    every = [*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]
+    assert [relative(path) for path in every if len(path.read_text().splitlines()) > 220] == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_modules_and_functions_stay_readable(path: Path) -> None:
+def test_functions_stay_readable(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= 220
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 60, f"{relative(path)}: {node.name}"

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -45,8 +44,8 @@ def process(
 class Cluster:
     """A scheduler, and workers in clones of a study."""
 
-    def __init__(self, study: Study, home: Path, stack: ExitStack) -> None:
-        self.study, self.home, self.stack = study, home, stack
+    def __init__(self, study: Study, home: Path, stack: ExitStack, before: dict[str, object]) -> None:
+        self.study, self.home, self.stack, self.before = study, home, stack, before
         self.address = f"tcp://127.0.0.1:{free_port()}"
         self.scheduler = self.start(
             [*DASK[0], "--no-dashboard", "--host", "127.0.0.1", "--port", self.address.rsplit(":", 1)[1]],
@@ -70,6 +69,13 @@ class Cluster:
     def worker(self, name: str) -> "subprocess.Popen[bytes]":
         return self.start([*DASK[1], self.address, *OPTIONS, "--name", name, "--nanny"], self.home / name, name)
 
+    def wait(self, workers: int) -> None:
+        """Until so many workers have come."""
+        from distributed import Client
+
+        with Client(self.address, timeout=60) as client:
+            client.wait_for_workers(workers, timeout=60)
+
     def grid(self) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "stages.tools.grid", "--cluster", self.address]
         return subprocess.run(
@@ -80,32 +86,37 @@ class Cluster:
 @pytest.fixture
 def cluster(study: Study, tmp_path: Path) -> Iterator[Cluster]:
     """A study of which nothing is made, and a scheduler."""
+    before = locked(study.root)
     (study.root / "dvc.lock").unlink()
     shutil.rmtree(study.root / ".dvc/cache")
     shutil.rmtree(study.root / "data")
     study.commit()
     with ExitStack() as stack:
-        yield Cluster(study, tmp_path, stack)
+        yield Cluster(study, tmp_path, stack, before)
 
 
 def locked(folder: Path) -> dict[str, object]:
     found: dict[str, object] = YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"]
-    return found
+    return {name: entry for name, entry in found.items() if "@" in name and not name.startswith("chains")}
 
 
-def test_two_workers_do_what_one_machine_does(cluster: Cluster) -> None:
+def test_two_workers_do_what_one_machine_did(cluster: Cluster) -> None:
+    refused = cluster.grid()
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: dvc: no default DVC remote, by which outputs travel; `dvc remote add")
     cluster.remote(cluster.study.root)
+    idle = cluster.grid()
+    assert (idle.returncode, idle.stderr) == (
+        1,
+        f"error: {cluster.address}: the scheduler has no worker; `make worker CLUSTER=...` in a clone\n",
+    )
     for name in ("one", "two"):
         cluster.clone(name)
         cluster.worker(name)
-    alone = cluster.home / "alone"
-    shutil.copytree(cluster.study.root, alone, symlinks=True)
-    time.sleep(3)
+    cluster.wait(2)
     done = cluster.grid()
     assert done.returncode == 0, done.stderr
-    assert "2 places" in done.stderr
-    home, cluster.study.root = cluster.study.root, alone
-    in_parallel(cluster.study)
-    assert locked(home) == locked(alone)
-    cluster.study.root = home
+    assert f"2 places for jobs on {cluster.address}" in done.stderr
+    assert locked(cluster.study.root) == cluster.before
+    assert all((cluster.home / name / ".work" / "cluster").is_dir() for name in ("one", "two"))
     assert in_parallel(cluster.study) == {}

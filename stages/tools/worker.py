@@ -107,7 +107,11 @@ def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) ->
     """
     folder, log = order.folder, log_of(job)
     with _making:
-        workspace(folder, order.commit, order.params)
+        if not (folder / ".git").exists():
+            workspace(folder, order.commit, order.params)
+            artifacts.remove(
+                folder / lock.LOCK
+            )  # DVC rewrites all of it after each stage: here it holds this study's jobs
         lock.merge(folder, {name: entry for made in (Made(known), *needs) for name, entry in made.entries.items()})
     for words in (["repro", "--single-item", "--pull"], ["push"]):
         run(["dvc", "--wait-for-lock", *words, *job.targets], folder, log)

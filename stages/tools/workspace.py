@@ -41,9 +41,12 @@ def has(commit: str) -> bool:
 def workspace(folder: Path, commit: str, params: str) -> None:
     """Make a clone at a commit, or bring one there; with its own params.yaml, and this folder's cache and remotes."""
     if not (folder / ".git").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # half made
+        half = folder.with_name(f"{folder.name}.half")  # a clone that was killed is never taken for whole
+        for path in (folder, half):
+            shutil.rmtree(path, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        git("clone", "--quiet", "--shared", str(root()), str(folder))
+        git("clone", "--quiet", "--shared", str(root()), str(half))
+        half.rename(folder)
     if git("rev-parse", "HEAD", folder=folder).strip() != commit:
         git("fetch", "--quiet", "origin", folder=folder)
         git("checkout", "--quiet", "--force", "--detach", commit, folder=folder)

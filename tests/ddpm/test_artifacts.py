@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -66,6 +67,7 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
         (artifacts.read_npy, b""),
         (artifacts.read_tensors, b"\xff" * 64),
         (artifacts.read_tensors, b""),
+        (artifacts.read_tensors, safetensors.numpy.save(TENSORS, {"study": "[1]"})),  # metadata that is no object
     ],
 )
 def test_damage_and_absence_name_the_file(tmp_path: Path, read: Callable[[Path], Any], data: bytes) -> None:
@@ -120,6 +122,18 @@ def test_numbers_are_written_to_ten_digits(tmp_path: Path) -> None:
     assert artifacts.rounded(1 / 3) == 0.3333333333
     assert artifacts.rounded(-1.23456789012e-7) == -1.23456789e-7
     assert artifacts.rounded({"a": None, "b": True, "c": "d"}) == {"a": None, "b": True, "c": "d"}
+
+
+def test_a_file_is_removed_once_and_a_folder_never(tmp_path: Path) -> None:
+    path, folder = tmp_path / "x.json", tmp_path / "folder"
+    artifacts.write_json(path, 1)
+    artifacts.write_json(folder / "y.json", 1)
+    for _ in range(2):  # one that is gone is no error
+        artifacts.remove(path)
+        assert not path.exists()
+    with pytest.raises(StudyError, match="folder: cannot remove: "):  # not allowed, whoever asks
+        artifacts.remove(folder)
+    assert (folder / "y.json").exists()
 
 
 def lacking(number: int) -> Callable[..., None]:

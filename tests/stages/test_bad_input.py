@@ -9,7 +9,8 @@ from ddpm.errors import StudyError
 from stages import train
 from tests.conftest import edit_params
 from tests.stage_runs import AXES, run
-from tests.stages.wrong_inputs import CASES, Case, table
+from tests.stages.wrong_inputs import CASES
+from tests.stages.wrong_parameters import Case, table
 
 
 def test_enough_of_them() -> None:

@@ -24,7 +24,7 @@ OVERRIDES = (
 class Study:
     """The clone, what its stages are, and the bytes that they must end with."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, overrides: tuple[str, ...] = OVERRIDES) -> None:
         self.root = root
         self.environment = {
             **os.environ,
@@ -35,7 +35,7 @@ class Study:
         self.environment.pop("PYTHONPATH", None)
         self.call("git", "clone", "-q", str(ROOT), str(root), cwd=ROOT)
         self.call("dvc", "cache", "dir", "--local", str(ROOT / ".dvc" / "cache"))  # MNIST and the weights are in it
-        self.call(sys.executable, "-m", "stages.tools.compose", *OVERRIDES)
+        self.call(sys.executable, "-m", "stages.tools.compose", *overrides)
         (root / "dvc.lock").unlink()
         self.call("dvc", "repro", "--quiet", timeout=900)
         self.stages: dict[str, Any] = yaml.safe_load((root / "dvc.lock").read_text())["stages"]

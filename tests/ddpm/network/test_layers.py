@@ -1,11 +1,13 @@
 """The layers against torch's own, and how their tensors lie in memory."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddpm.network.layers import TIME_CHANNELS, Attention, Down, Residual, Up, normalise
+from ddpm.network.layers import TIME_CHANNELS, Attention, Down, Residual, Up, fourier_features, normalise
 
 CHANNELS = 16
 
@@ -27,6 +29,16 @@ def awake(layer: nn.Module) -> nn.Module:
 def test_norm_is_group_norm_of_one_group() -> None:
     x = 5 * images() + 2
     torch.testing.assert_close(normalise(x), F.group_norm(x, 1))
+
+
+def test_fourier_features_magnify() -> None:
+    x = torch.tensor([-1.0, 0.0, 0.001]).view(3, 1)
+    found = fourier_features(x, (0, 6))
+    assert found.shape == (3, 5)
+    expected = [x, *(wave(k * math.pi * x) for wave in (torch.sin, torch.cos) for k in (1, 64))]
+    torch.testing.assert_close(found, torch.cat(expected, 1))
+    assert torch.equal(fourier_features(x, ()), x)
+    assert float(found[2, 2]) > 100 * float(x[2])
 
 
 def test_up_is_a_transposed_convolution() -> None:

@@ -1,44 +1,20 @@
 """The U-Net: shapes, what it starts as, what it must depend on, and that it draws nothing by itself."""
 
 import dataclasses
-import math
 from typing import Any, Literal
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from ddpm.core import rng
 from ddpm.diffusion import epsilon_from_v
 from ddpm.errors import StudyError
-from ddpm.network import unet
 from ddpm.network.architecture import Architecture
-from ddpm.network.layers import fourier_features
-from ddpm.network.unet import UNet, denoiser, time_features
+from ddpm.network.unet import denoiser, time_features
 from ddpm.schedules import make_schedule
-from tests.ddpm.architectures import FULL, SMALL
+from tests.ddpm.architectures import FULL, SMALL, awake, build, inputs
 
 SCHEDULE = make_schedule("linear", 50)
-
-
-def build(architecture: Architecture, seed: int = 0) -> UNet:
-    net = unet.build(architecture, "cpu")
-    unet.initialise(net, rng.stream(seed, "test"))
-    return net
-
-
-def awake(architecture: Architecture) -> UNet:
-    """With the layers that start at zero filled, so that every path carries a signal."""
-    net = build(architecture)
-    generator = torch.Generator().manual_seed(1)
-    for parameter in net.parameters():
-        if not bool(parameter.any()):
-            torch.nn.init.normal_(parameter, std=0.1, generator=generator)
-    return net
-
-
-def inputs(n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(n, 1, 28, 28, generator=torch.Generator().manual_seed(2)), torch.arange(1, n + 1)
 
 
 @pytest.mark.parametrize("architecture", [SMALL, FULL])
@@ -103,16 +79,6 @@ def test_time_features_are_sines_and_cosines() -> None:
     assert found[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     frequency = 10_000 ** -(torch.arange(4) / 3)
     torch.testing.assert_close(found[1], torch.cat([(5 * frequency).sin(), (5 * frequency).cos()]))
-
-
-def test_fourier_features_magnify() -> None:
-    x = torch.tensor([-1.0, 0.0, 0.001]).view(3, 1)
-    found = fourier_features(x, (0, 6))
-    assert found.shape == (3, 5)
-    expected = [x, *(wave(k * math.pi * x) for wave in (torch.sin, torch.cos) for k in (1, 64))]
-    torch.testing.assert_close(found, torch.cat(expected, 1))
-    assert torch.equal(fourier_features(x, ()), x)
-    assert float(found[2, 2]) > 100 * float(x[2])
 
 
 @pytest.mark.parametrize("architecture", [SMALL, FULL])

@@ -4,7 +4,6 @@ from itertools import islice
 
 import pytest
 import torch
-from torch import Tensor
 
 from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule
@@ -14,31 +13,21 @@ from ddpm.sampling.graph import Chain
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from tests.ddpm.architectures import MIXED
+from tests.ddpm.seeking import let_the_cpu_seek
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 SHAPE = (1, 28, 28)
 
 
-class CpuNoise:
-    """What ``GpuNoise`` is on a GPU, of the CPU's generators, which cannot seek."""
-
-    def __init__(self, count: int) -> None:
-        self.count, self.next, self.generators = count, 0, list[torch.Generator]()
-
-    def __call__(self, k: int) -> Tensor:
-        return rng.image_noise(0, "test", k, first=0, count=self.count, shape=SHAPE)
-
-    def seek(self, k: int) -> None:
-        self.next = k
-
-    def draw(self) -> Tensor:
-        self.next += 1
-        return self(self.next - 1)
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where a test runs; a CPU's generators seek there as a GPU's do."""
+    if request.param == "cpu":
+        let_the_cpu_seek(monkeypatch)
+    return str(request.param)
 
 
 def noise(device: str, count: int = 6) -> rng.GpuNoise:
-    if device == "cpu":
-        return CpuNoise(count)  # type: ignore[return-value]
     return rng.GpuNoise(0, "test", first=0, count=count, shape=SHAPE, device=device)
 
 
@@ -50,7 +39,6 @@ def denoiser(device: str, schedule: Schedule, dtype: torch.dtype = torch.float32
     return inference.sampling_denoiser(net.to(device), schedule.to(device), dtype)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 7, 20])
 def test_same_steps_as_the_eager_chain(device: str, sampler: str, steps: int) -> None:
@@ -70,7 +58,6 @@ def test_same_steps_as_the_eager_chain(device: str, sampler: str, steps: int) ->
         x = after
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_a_chain_repeated_or_resumed_gives_the_same_bytes(device: str, dtype: torch.dtype) -> None:
     schedule = make_schedule("linear", 20).to(device)

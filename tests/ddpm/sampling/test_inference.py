@@ -10,9 +10,10 @@ from ddpm.network import unet
 from ddpm.network.architecture import Architecture
 from ddpm.network.layers import fourier_features, fourier_features_by_recursion
 from ddpm.sampling import inference
-from tests.ddpm.architectures import FULL, SMALL
-from tests.ddpm.network.test_unet import SCHEDULE, awake, inputs
+from ddpm.schedules import make_schedule
+from tests.ddpm.architectures import FULL, SMALL, awake, inputs
 
+SCHEDULE = make_schedule("linear", 50)
 ARCHITECTURES = [
     SMALL,
     dataclasses.replace(SMALL, prediction="epsilon", blocks=2, middle_blocks=3, attention=True),

@@ -1,7 +1,4 @@
-"""Samplers: parity with diffusers step by step, and an ideal denoiser whose samples have known moments."""
-
-import math
-from collections.abc import Callable, Iterator
+"""Samplers: which steps a chain takes, the numbers of a step, and where a chain can go on."""
 
 import pytest
 import torch
@@ -9,21 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ddpm.core import rng
-from ddpm.diffusion import Schedule, posterior_coefficients
+from ddpm.diffusion import posterior_coefficients
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS, get_sampler, plan, reverse, step_coefficients, timesteps
 from ddpm.schedules import make_schedule
-
-
-def noise(count: int, *shape: int) -> Callable[[int], Tensor]:
-    return lambda k: rng.image_noise(0, "test", k, first=0, count=count, shape=shape)
-
-
-def last(steps: Iterator[tuple[int, Tensor]]) -> Tensor:
-    *_, (t, x) = list(steps)
-    assert t == 0
-    return x
+from tests.ddpm.sampling.chains import last, noise, sine_network
 
 
 @given(T=st.integers(1, 3000), data=st.data())
@@ -56,6 +43,7 @@ def test_too_many_steps(steps: int) -> None:
         ("clipped-x", "unknown sampler 'clipped-x'"),
         ("ddim-51", "cannot take 51 sampling steps from T = 50"),
         ("ddim-0", "cannot take 0"),
+        ("late-start-1", "leaves none of 1 steps; choose more than 1"),
     ],
 )
 def test_unknown_sampler(name: str, says: str) -> None:
@@ -133,102 +121,6 @@ def test_full_chain_step_is_the_posterior(name: str, t: int) -> None:
     step = step_coefficients(schedule, t, t - 1, clip=name == "clipped")
     torch.testing.assert_close(step.c_t * x_t + step.c_hat * (x_0 if step.clip else eps), c_0 * x_0 + c_t * x_t)
     assert step.sigma**2 == pytest.approx(float(variance), abs=1e-15)
-
-
-def sine_network(x: Tensor, t: Tensor) -> Tensor:
-    """A deterministic stand-in for a network: bounded, and different at every t."""
-    return torch.sin(3 * x + t.view(-1, 1, 1, 1))
-
-
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "sigmoid"])
-@pytest.mark.parametrize("clip", [False, True])
-def test_step_parity_with_diffusers_ddpm(schedule: str, clip: bool) -> None:
-    from diffusers import DDPMScheduler
-
-    T, shape = 50, (1, 28, 28)
-    ours = make_schedule(schedule, T)
-    theirs = DDPMScheduler(T, trained_betas=ours.beta[1:].numpy(), variance_type="fixed_small", clip_sample=clip)
-    theirs.alphas, theirs.betas, theirs.alphas_cumprod = (v[1:] for v in (ours.alpha, ours.beta, ours.alpha_bar))
-    sampler = SAMPLERS["clipped" if clip else "ancestral"]
-    draw = noise(4, *shape)
-    x = draw(0)
-    for k, (t, (_, mine)) in enumerate(
-        zip(range(T, 0, -1), reverse(sine_network, ours, sampler, T, draw), strict=True), 1
-    ):
-        eps = sine_network(x, torch.full((4,), t))
-        mean = theirs.step(eps, t - 1, x, generator=torch.Generator().manual_seed(0)).prev_sample
-        if t > 1:  # take their noise out and ours in
-            sigma = theirs._get_variance(t - 1) ** 0.5
-            theirs_noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-            mean = mean - sigma * theirs_noise + sigma * draw(k)
-        scale = float(mean.abs().max())
-        torch.testing.assert_close(mine, mean.float(), rtol=1e-4, atol=2e-5 * max(scale, 1))
-        x = mine
-
-
-@pytest.mark.parametrize("steps", [50, 10])
-def test_step_parity_with_diffusers_ddim(steps: int) -> None:
-    from diffusers import DDIMScheduler
-
-    T = 50
-    ours = make_schedule("linear", T)
-    theirs = DDIMScheduler(T, trained_betas=ours.beta[1:].numpy(), clip_sample=True, timestep_spacing="trailing")
-    theirs.alphas_cumprod = ours.alpha_bar[1:]
-    theirs.set_timesteps(steps)
-    draw = noise(4, 1, 28, 28)
-    x = draw(0)
-    visited = timesteps(T, steps)
-    assert [t - 1 for t in visited] == theirs.timesteps.tolist()
-    chain = reverse(sine_network, ours, SAMPLERS["ddim"], steps, draw)
-    for t, (_, mine) in zip(visited, chain, strict=True):
-        eps = sine_network(x, torch.full((4,), t))
-        x = theirs.step(eps, t - 1, x, eta=0.0, use_clipped_model_output=True).prev_sample.float()
-        torch.testing.assert_close(mine, x, rtol=1e-4, atol=1e-5)
-
-
-MEAN, STD = 0.4, 0.5
-
-
-def ideal(schedule: Schedule) -> Callable[[Tensor, Tensor], Tensor]:
-    """E[eps | x_t] for data N(MEAN, STD^2): the network that training aims at, in closed form."""
-
-    def denoise(x: Tensor, t: Tensor) -> Tensor:
-        bar = schedule.alpha_bar[t].float().view(-1, 1)
-        return (1 - bar).sqrt() * (x - bar.sqrt() * MEAN) / (bar * STD**2 + 1 - bar)
-
-    return denoise
-
-
-def predicted_moments(schedule: Schedule, name: str, steps: int) -> tuple[float, float]:
-    """Mean and variance of x_0 by propagating a Gaussian through the linear chain, in float64."""
-    mean, variance = 0.0, 1.0
-    sequence = timesteps(schedule.T, steps)
-    for t, s in zip(sequence, [*sequence[1:], 0], strict=True):
-        step = step_coefficients(schedule, t, s, clip=SAMPLERS[name].clip == "all")
-        bar = float(schedule.alpha_bar[t])
-        slope = math.sqrt(1 - bar) / (bar * STD**2 + 1 - bar)
-        gain, shift = step.c_t + step.c_hat * slope, -step.c_hat * slope * math.sqrt(bar) * MEAN
-        mean, variance = gain * mean + shift, gain**2 * variance + step.sigma**2
-    return mean, variance
-
-
-@pytest.mark.parametrize("schedule_name", ["linear", "cosine", "sigmoid", "linear-ho"])
-@pytest.mark.parametrize("steps", [200, 40])
-def test_ideal_denoiser_gives_the_known_moments(schedule_name: str, steps: int) -> None:
-    schedule = make_schedule(schedule_name, 200)
-    n = 40_000
-    draw = noise(n, 1)
-    x_0 = last(reverse(ideal(schedule), schedule, SAMPLERS["ancestral"], steps, draw)).double()
-    mean, variance = predicted_moments(schedule, "ancestral", steps)
-    assert float(x_0.mean()) == pytest.approx(mean, abs=5 * math.sqrt(variance / n) + 1e-4)
-    assert float(x_0.var()) == pytest.approx(variance, rel=5 * math.sqrt(2 / n) + 1e-3)
-
-
-def test_many_steps_reach_the_data() -> None:
-    # with Ho's schedule, which ends in noise, the chain's limit is the data's own law
-    mean, variance = predicted_moments(make_schedule("linear-ho", 1000), "ancestral", 1000)
-    assert mean == pytest.approx(MEAN, abs=0.01)
-    assert variance == pytest.approx(STD**2, rel=0.02)
 
 
 def test_respacing_a_chain_changes_only_where_it_stops() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ddpm.training.optimizers import MuonAndAdam, orthogonalise
+from ddpm.training.optimizers import Muon, MuonAndAdam, orthogonalise
 
 RATE, MUON, BETA_2 = 3e-3, 0.02, 0.99
 
@@ -100,3 +100,12 @@ def test_orthogonalising_together_is_as_alone() -> None:
 def test_a_forgotten_gradient_is_a_bug() -> None:
     with pytest.raises(ValueError, match="without a gradient"):
         MuonAndAdam([parameter(4, 4)], [parameter(1)], MUON, RATE, BETA_2).step(1.0)
+
+
+def test_muon_takes_no_closure() -> None:
+    weight = parameter(4, 4)
+    push(weight, seed=0)
+    before = weight.detach().clone()
+    with pytest.raises(ValueError, match="no closure"):
+        Muon([weight], MUON).step(lambda: 0.0)
+    assert torch.equal(weight, before)

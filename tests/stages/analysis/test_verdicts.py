@@ -1,69 +1,16 @@
 """Every claim's verdict in both directions, on cells whose truth was planted."""
 
-import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ddpm.errors import StudyError
 from ddpm.schedules import audit, make_schedule
 from stages.analysis.claims_on_schedules import straightness, sup_distance
-from stages.analysis.rules import ClaimRule, parse_rules
-from stages.analysis.tables import Tables, results
+from stages.analysis.rules import ClaimRule
 from stages.analysis.verdicts import CLAIMS, confirmatory, verdicts_by_both_metrics, verdicts_on
-from tests.conftest import ROOT
-
-ALL_RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml")
-RULES = ALL_RULES.claims
-ALL_T = (50, 100, 200, 400, 800)
-Law = Callable[[str, int, str], float]  # schedule, T, sampler -> mean of a logarithm
-
-
-def flat(*_: object) -> float:
-    return 0.0
-
-
-def planted(fid: Law = flat, loss: Law = flat, common: Law = flat, seeds: int = 5, noise: float = 0.005) -> Tables:
-    """Cells whose log FID and losses follow given laws, with a little noise from the seed."""
-    rng = np.random.default_rng(0)
-    rows: list[dict[str, Any]] = []
-    for seed in range(seeds):
-        for schedule in ("linear", "cosine", "sigmoid"):
-            for T in ALL_T:
-                loss_noise = noise * rng.normal(size=2)
-                for sampler in ("ancestral", "clipped", "clipped-first"):
-                    axes = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
-                    values = {
-                        "fid": math.exp(fid(schedule, T, sampler) + noise * rng.normal()),
-                        "digits_distance": math.exp(fid(schedule, T, sampler) + noise * rng.normal()),
-                        "loss_simple": math.exp(loss(schedule, T, sampler) + loss_noise[0]),
-                        "loss_common": math.exp(common(schedule, T, sampler) + loss_noise[1]),
-                    }
-                    rows.append(axes | values)
-    bars = {
-        name: {T: make_schedule(name, T).alpha_bar.numpy() for T in ALL_T} for name in ("linear", "cosine", "sigmoid")
-    }
-    return Tables(results(rows), bars, {}, "fid", "ancestral", 0.95)
-
-
-def only(schedule: str, size: float) -> Law:
-    return lambda name, *_: size if name == schedule else 0.0
-
-
-def octave(T: int) -> float:
-    return math.log2(T / ALL_T[0])
-
-
-def smaller(name: str, *_: object) -> float:
-    return -0.4 * (name == "cosine")
-
-
-def clip_is_all(name: str, _: int, sampler: str) -> float:
-    return 1.0 * (name == "cosine" and sampler == "ancestral")
-
+from tests.stages.analysis.planted import ALL_RULES, RULES, clip_is_all, flat, octave, only, planted, smaller, verdicts
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("loss-flat-in-T", {"loss": flat}, "supported"),
@@ -102,10 +49,6 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("good-schedule-fewer-steps", {"fid": lambda name, T, _: -0.3 * octave(T) * (name != "cosine")}, "refuted"),
     ("good-schedule-fewer-steps", {"fid": flat}, "refuted"),  # the smallest T suffices for all of them
 ]
-
-
-def verdicts(tables: Tables) -> dict[str, str]:
-    return {result.claim: result.verdict for result in verdicts_on(tables, RULES)}
 
 
 @pytest.mark.parametrize(("claim", "laws", "expected"), CASES)
@@ -170,15 +113,6 @@ def test_few_samples_rank_or_do_not() -> None:
     assert found["n32-enough"].plain == "rankings by 32 samples are there for 1 seeds; 3 are needed"
 
 
-def test_without_the_samplers_of_one_step_it_says_so() -> None:
-    tables = planted(fid=clip_is_all, loss=smaller)
-    part = replace(tables, rows=tables.rows[tables.rows["sampler"] != "clipped-first"])
-    found = {result.claim: result for result in verdicts_on(part, RULES)}
-    assert found["one-step"].verdict == "undecided"
-    assert found["one-step"].plain == "there are no cells of clipped-first on cosine yet"
-    assert "no cells of clipped-first yet" in found["cosine-why"].plain
-
-
 def test_verdicts_are_of_seeds_3_and_up_alone() -> None:
     tables = planted(fid=only("cosine", 0.2), loss=smaller, seeds=9)
     early = tables.rows["seed"] < 3
@@ -190,59 +124,12 @@ def test_verdicts_are_of_seeds_3_and_up_alone() -> None:
     assert (found.exploratory.finding.evidence.estimate < 0) if found.exploratory.finding else False
 
 
-def test_without_confirmatory_seeds_all_but_arithmetic_is_undecided() -> None:
-    found = confirmatory(planted(fid=only("cosine", 0.2), loss=smaller, seeds=3), ALL_RULES)
-    for result in found:
-        if CLAIMS[result.claim].exact:
-            assert result.verdict in ("supported", "refuted")
-        else:
-            assert (result.verdict, result.plain) == ("undecided", "no confirmatory seeds yet")
-            assert result.exploratory is not None
-    shown = {result.claim: result for result in found}["cosine-worse"].as_json()
-    assert shown["exploratory"]["plain"].startswith("cosine's distance is 1.22 times sigmoid's")
-    assert shown["seeds_needed"] is not None
-
-
-def test_what_the_grid_lacks_is_undecided_and_said() -> None:
-    tables = planted(fid=only("cosine", 0.2))
-    rows = tables.rows[tables.rows["schedule"] != "sigmoid"]
-    part = Tables(rows, {"cosine": tables.alpha_bar["cosine"]}, tables.tau_at_32, "fid", "ancestral", 0.95)
-    found = {result.claim: result for result in verdicts_on(part, RULES)}
-    assert found["cosine-worse"].verdict == "undecided"
-    assert "no sigmoid-50-0" in found["cosine-worse"].plain
-    assert found["gaussian-end"].plain == "the grid has no linear"
-
-
 def test_second_opinion_speaks_where_quality_matters_alone() -> None:
     tables = planted(fid=only("cosine", 0.2), loss=smaller)
     tables.rows["digits_distance"] = 1.0 / tables.rows["fid"]
     found = {result.claim: result for result in verdicts_by_both_metrics(tables, "digits_distance", RULES)}
     assert (found["cosine-worse"].verdict, found["cosine-worse"].second_opinion) == ("supported", "refuted")
     assert found["sigmoid-loss"].second_opinion is None
-
-
-def test_refuses_unknown_claims_and_missing_thresholds() -> None:
-    with pytest.raises(StudyError, match="unknown claim 'moon'"):
-        verdicts_on(planted(), {"moon": ClaimRule(says="x")})
-    with pytest.raises(StudyError, match="claim gaussian-end takes one threshold, 'sqrt_alpha_bar_T', not limit"):
-        verdicts_on(planted(), {"gaussian-end": ClaimRule(says="x", limit=1.0)})  # type: ignore[call-arg]
-
-
-def test_refuses_a_configuration_twice_and_a_table_that_is_none() -> None:
-    rows = planted().rows.to_dict("records")
-    with pytest.raises(StudyError, match="two rows of linear-50-0-ancestral"):
-        results([*rows, rows[0]])
-    with pytest.raises(StudyError, match="no column 'schedule'"):
-        results([])
-
-
-@pytest.mark.parametrize(("value", "says"), [(0.0, "a fid of 0"), (-1.0, "a fid of -1"), (math.nan, "no fid")])
-def test_a_value_without_a_logarithm_is_said(value: float, says: str) -> None:
-    tables = planted()
-    tables.rows.loc[tables.rows["schedule"] == "cosine", "fid"] = value
-    found = {result.claim: result for result in verdicts_on(tables, RULES)}
-    assert found["cosine-worse"].verdict == "undecided"
-    assert found["cosine-worse"].plain == f"cosine-50-0-ancestral has {says}"
 
 
 def test_sup_distance_of_lines() -> None:
