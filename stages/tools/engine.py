@@ -17,16 +17,17 @@ from stages.tools.jobs import Job
 from stages.tools.overview import Overview
 
 if TYPE_CHECKING:  # imported late: it takes half a second, and no other command needs it
-    from distributed import Client, Future
+    from distributed import Client, Future, Scheduler
 
 TOPIC = "study"  # of the events by which workers say that a job has begun
 PATIENCE_SECONDS = 10.0  # until a scheduler must have answered
-DEATHS = 3  # of workers with the same job, until it is taken for the cause
+# deaths of workers until a job that they had is taken for the cause: many, since Dask counts them for all jobs that wait
+# at a worker, preempted machines die often, and a job's work is done by processes whose death is not the worker's
+DEATHS = 100
 Call = Callable[[list[worker.Made], Job], worker.Made]
 SETTINGS = {
     "distributed.worker.profile.enabled": False,  # jobs are processes, in whose threads there is nothing to see
     "distributed.scheduler.worker-saturation": 1.0,  # the longest first, also if a worker is given several
-    "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.admin.tick.limit": "1h",  # a busy machine is no reason for a warning
     "distributed.worker.memory.terminate": False,
 }
@@ -70,7 +71,13 @@ def connect(where: str, places: int) -> "Iterator[Client]":
                 f"no Dask scheduler answers: {reason}", where=where, hint="start one there with `dask scheduler`"
             ) from error
         with client:
+            client.run_on_scheduler(_tolerate)
             yield client
+
+
+def _tolerate(dask_scheduler: "Scheduler") -> None:
+    """On the scheduler, whoever started it."""
+    dask_scheduler.allowed_failures = DEATHS
 
 
 def check(client: "Client", order: worker.Order) -> int:
@@ -110,7 +117,7 @@ def _reason(job: Job, futures: "dict[str, Future]") -> str:
         return "the scheduler has lost it; run the same command again"
     error = future.exception()
     if isinstance(error, KilledWorker):
-        return f"its worker died, {DEATHS + 1} times; see the log of {error.last_worker.address}"
+        return f"its workers died, {DEATHS + 1} times; see the log of {error.last_worker.address}"
     return " ".join(str(error).split()) if isinstance(error, StudyError) else repr(error)
 
 
