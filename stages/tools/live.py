@@ -22,6 +22,7 @@ from stages.support import settings
 from stages.support.masking import mask
 from stages.support.paths import root
 from stages.tools import store
+from stages.tools.system import Gauge
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
@@ -64,6 +65,7 @@ class Follower:
     def __init__(self, params: settings.Params, study: str) -> None:
         self.params, self.study = params, study
         self.sent: dict[str, _Sent] = {}
+        self.gauge = Gauge()
         self._stop, self._warned = threading.Event(), False
         self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
 
@@ -91,6 +93,7 @@ class Follower:
             StudyError: the tracking server cannot be reached or refuses.
         """
         new = 0
+        load: dict[str, float] | None = None
         for path in sorted((root() / ".work" / "resume").glob("train-*/state.safetensors")):
             named = _CHECKPOINT.fullmatch(path.parent.name)
             try:
@@ -102,11 +105,12 @@ class Follower:
             except (OSError, StudyError):
                 continue  # the training has ended, and its checkpoint is gone
             if log:
-                new += self._send(named["cell"], named["work"], log, written)
+                store.set_patience()
+                load = self.gauge.read() if load is None else load  # once a look: of all trainings together
+                new += self._send(named["cell"], named["work"], log, written, load)
         return new
 
-    def _send(self, cell: str, work: str, log: list[dict[str, Any]], written: float) -> int:
-        store.set_patience()
+    def _send(self, cell: str, work: str, log: list[dict[str, Any]], written: float, load: dict[str, float]) -> int:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -119,6 +123,7 @@ class Follower:
                     seconds, images = written - before.written, sum(record["images"] for record in log[before.steps :])
                     points += [("images_per_second", images / seconds, len(log))] if seconds > 0 else []
                 store.send(client, before.run, points)
+                store.send(client, before.run, [(name, value, len(log)) for name, value in load.items()], written)
                 self.sent[key] = _Sent(before.run, len(log), written)
         except (MlflowException, OSError, sqlite3.Error, Timeout) as error:
             raise StudyError(mask(" ".join(str(error).split()))[:200], where=mask(store.tracking_uri())) from error

@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command(help=__doc__)
 def main() -> None:
-    tracking.report(*tracking.publish(settings.load()))
+    tracking.report(tracking.publish(settings.load()))
 
 
 if __name__ == "__main__":

@@ -112,10 +112,16 @@ def connect() -> "tuple[MlflowClient, str]":
     return client, str(found.experiment_id if found else client.create_experiment(name, location))
 
 
-def send(client: "MlflowClient", run: "Run", points: list[tuple[str, float, int]]) -> None:
-    """Send points (name, value, step) with the run's start as their time: a point sent twice is one point."""
+def send(
+    client: "MlflowClient", run: "Run", points: list[tuple[str, float, int]], seconds: float | None = None
+) -> None:
+    """Send points (name, value, step).
+
+    Their time is the run's start, so that a point sent twice is one point, unless one is given, in seconds since 1970.
+    """
     from mlflow.entities import Metric
 
-    metrics = [Metric(key, value, run.info.start_time, step) for key, value, step in points]
+    time = run.info.start_time if seconds is None else int(seconds * 1000)
+    metrics = [Metric(key, value, time, step) for key, value, step in points]
     for first in range(0, len(metrics), _BATCH):
         client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])

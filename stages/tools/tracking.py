@@ -7,8 +7,11 @@ and one copy of every point. No result depends on a server: publishing follows t
 import hashlib
 import json
 import sqlite3
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from matplotlib.colors import to_hex
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -17,11 +20,21 @@ from stages.figures import plots
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
 from stages.support.masking import mask
-from stages.tools import live, store
+from stages.tools import live, origin, store, views
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
+
+FORM = "2"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
+
+
+class Published(NamedTuple):
+    """What ``publish`` did: runs sent, cells of the grid that are complete, and MLflow's page of them."""
+
+    sent: int
+    complete: int
+    page: str
 
 
 def _md5(path: Path) -> str:
@@ -43,14 +56,25 @@ class _Publisher:
         run = self.runs.get((name, digest)) or live.begun(self.client, self.runs, name, log)
         if run is None:
             return self.client.create_run(self.experiment, run_name=name, tags=all_tags)
-        if run.data.tags["digest"] != digest:
-            for key, value in all_tags.items():
+        if run.data.tags.get("complete") == FORM:
+            return None
+        self._set_tags(run, all_tags)
+        return run
+
+    def _set_tags(self, run: "Run", tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            if run.data.tags.get(key) != value:
                 self.client.set_tag(run.info.run_id, key, value)
-        return None if run.data.tags.get("complete") else run
 
     def _close(self, run: "Run") -> None:
-        self.client.set_tag(run.info.run_id, "complete", "true")
-        self.client.set_terminated(run.info.run_id)
+        self.client.set_tag(run.info.run_id, "complete", FORM)
+        if run.info.status == "RUNNING":
+            self.client.set_terminated(run.info.run_id)
+
+    @cached_property
+    def _data_set(self) -> "list[DatasetInput]":
+        """The same for all cells: tens of megabytes are read."""
+        return origin.data_set(self.params.data.name)
 
     def send_study(self) -> str:
         """The study's own run: protocol, summary and figures; returns its id."""
@@ -68,9 +92,21 @@ class _Publisher:
             for path in (*results, *sorted(FIGURES.glob("*.png"))):
                 self.client.log_artifact(run.info.run_id, str(path))
             self.client.set_tag(run.info.run_id, "results_md5", digest)
+        self._save_views(run)
         if run.info.status == "RUNNING":
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
+
+    def _save_views(self, run: "Run") -> None:
+        """Views of the cells, and the study's description, which opens them; what a user has made of them stays."""
+        saved = views.saved(self.study, self.params.grid.sampler)
+        digest = hashlib.sha256(json.dumps(saved).encode()).hexdigest()[:12]
+        if run.data.tags.get("views") == digest:
+            return
+        for name, value in saved.items():
+            self.client.set_experiment_tag(self.experiment, name, value)
+        note = views.note(self.experiment, self.study)
+        self._set_tags(run, {"mlflow.note.content": run.data.tags.get("mlflow.note.content", note), "views": digest})
 
     def _log_params(self, run: "Run", values: dict[str, Any]) -> None:
         from mlflow.entities import Param
@@ -92,6 +128,8 @@ class _Publisher:
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
         # not a child of the study's run: MLflow's list hides children, and cells are there to be compared
         tags = {"study_run": parent, "samplers": ",".join(self.params.grid.sampler)} | axes | hashes
+        # in MLflow's charts a schedule has the colour that it has in the figures
+        tags |= {"mlflow.runColor": to_hex(plots.colours(self.params.grid.schedule)[cell.schedule])}
         log = artifacts.read_json_lines(cell.log)
         run = self._run(str(cell), digest, tags, log)
         if run is None:
@@ -103,6 +141,9 @@ class _Publisher:
         for sampler in self.params.grid.sampler:
             picture = plots.sample_grid(artifacts.read_npy(cell.samples(sampler)), f"{cell}, {sampler}")
             self.client.log_figure(run.info.run_id, picture, f"samples_{sampler}.png")
+        self.client.log_dict(run.info.run_id, origin.link(cell), "model.json")
+        if self._data_set:
+            self.client.log_inputs(run.info.run_id, self._data_set)
         self._close(run)
         return True
 
@@ -117,11 +158,8 @@ class _Publisher:
         return points
 
 
-def publish(params: settings.Params) -> tuple[int, int]:
+def publish(params: settings.Params) -> Published:
     """Upload all results that MLflow lacks.
-
-    Returns:
-        The number of cell runs sent, and the number of cells of the grid that are complete.
 
     Raises:
         StudyError: the tracking server cannot be reached or refuses.
@@ -141,9 +179,9 @@ def publish(params: settings.Params) -> tuple[int, int]:
         hint = "run python -m stages.tools.publish later"
         raise StudyError(f"MLflow: {reason}", where=mask(store.tracking_uri()), hint=hint) from error
     complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
-    return sent, complete
+    return Published(sent, complete, views.page(experiment, publisher.study))
 
 
-def report(sent: int, complete: int) -> None:
+def report(done: Published) -> None:
     """Print what ``publish`` did, and where."""
-    print(f"MLflow: {sent} runs sent, {complete} cells up to date ({mask(store.tracking_uri())})")
+    print(f"MLflow: {done.sent} runs sent, {done.complete} cells up to date ({mask(store.tracking_uri())})")

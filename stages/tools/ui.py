@@ -39,12 +39,17 @@ def main(
     served = uri.startswith(("http://", "https://"))
     if not served:
         require_free(port)  # before the minutes that a first sync may take
-    tracking.report(*tracking.publish(settings.load()))
+    done = tracking.publish(settings.load())
+    tracking.report(done)
+    address = uri.partition("?")[0].rstrip("/") if served else f"http://{HOST}:{port}"
+    print(f"all cells compared: {mask(address)}/{done.page}")
     if served:
         print(f"the results are on the server of MLFLOW_TRACKING_URI: {mask(uri)}")
         return
     print(f"serving {mask(uri)} on http://{HOST}:{port}; stop it with Ctrl-C", flush=True)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, where every user of the machine sees it
+    # without MLflow's workers for jobs, which nobody starts here: they are further processes that import MLflow
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     file = store.database(uri)
     if file is not None:

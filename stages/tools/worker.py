@@ -18,6 +18,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.support import parallel
 from stages.support.machine import kind
+from stages.support.masking import mask
 from stages.support.paths import root
 from stages.tools import lock
 from stages.tools.jobs import Job
@@ -69,11 +70,11 @@ def run(command: list[str], folder: Path, log: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     _running.add(process)
-    output = process.communicate()[0]
+    output = mask(process.communicate()[0].decode(errors="replace"))
     _running.discard(process)
-    artifacts.write_bytes(log, output)
+    artifacts.write_bytes(log, output.encode())
     if process.returncode:
-        lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in output.splitlines() if line.strip()]
         told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
         dvc = [line for line in lines if line.startswith("ERROR: ")]
         raise StudyError(f"{(told or dvc or lines or ['no output'])[0]} (full log: {log})")

@@ -6,11 +6,8 @@ KEEP_SCREENSHOT=1 writes what the browser sees to docs/mlflow.png, the picture i
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,22 +18,8 @@ from stages import aggregate
 from stages.tools import publish
 from tests.browser import chromium, need
 from tests.conftest import ROOT
+from tests.mlflow_server import free_port, serving, wait_for
 from tests.stage_runs import run
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, process: "subprocess.Popen[Any]") -> None:
-    for _ in range(900):
-        assert process.poll() is None, "the server ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("no server after 90 s")
 
 
 @pytest.fixture
@@ -75,19 +58,9 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def served(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An MLflow server on it, as `MLFLOW_TRACKING_URI`."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", postgres, "--workers", "1"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--artifacts-destination", str(tmp_path / "artifacts")]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port, server)
-        uri = f"http://127.0.0.1:{port}"
+    with serving(postgres, tmp_path / "artifacts") as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         yield uri
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def test_cells_side_by_side(whole_grid: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
