@@ -6,13 +6,17 @@ dvc.lock are the result. A worker refuses, before any job, what would give other
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+
+import psutil
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -26,6 +30,8 @@ from stages.tools.workspace import git, has, workspace
 
 LOGS = Path(".work/grid")
 PACKAGES = ("dvc", "numpy", "scipy", "torch", "torchvision")  # whose versions decide bytes
+_BUSY = re.compile(r"^  \(PID (\d+)\): ", re.MULTILINE)  # DVC's list of those who write or read a file
+_LOOK_SECONDS = 2.0
 _making = threading.Lock()  # threads of one worker share a clone
 _running: "set[subprocess.Popen[bytes]]" = set()
 
@@ -60,7 +66,25 @@ def versions() -> tuple[tuple[str, str], ...]:
 
 
 def run(command: list[str], folder: Path, log: Path) -> None:
-    """Run DVC, with its output in a file; StudyError with the stage's own line, or DVC's, when it fails."""
+    """Run DVC, with its output in a file; StudyError with the stage's own line, or DVC's, when it fails.
+
+    A worker that was killed may have left a stage behind that runs on in the same clone. DVC waits for its own lock but
+    not for files that are being written, so that is waited for here.
+    """
+    code, output = _once(command, folder)
+    while code and any(_alive(int(number)) for number in _BUSY.findall(output)):
+        time.sleep(_LOOK_SECONDS)
+        code, output = _once(command, folder)
+    artifacts.write_bytes(log, output.encode())
+    if code:
+        lines = [line for line in output.splitlines() if line.strip()]
+        told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        dvc = [line for line in lines if line.startswith("ERROR: ")]
+        raise StudyError(f"{(told or dvc or lines or ['no output'])[0]} (full log: {log})")
+
+
+def _once(command: list[str], folder: Path) -> tuple[int, str]:
+    """Exit code and output of a command in a clone."""
     environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     process = subprocess.Popen(
         command,
@@ -72,12 +96,15 @@ def run(command: list[str], folder: Path, log: Path) -> None:
     _running.add(process)
     output = mask(process.communicate()[0].decode(errors="replace"))
     _running.discard(process)
-    artifacts.write_bytes(log, output.encode())
-    if process.returncode:
-        lines = [line for line in output.splitlines() if line.strip()]
-        told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        dvc = [line for line in lines if line.startswith("ERROR: ")]
-        raise StudyError(f"{(told or dvc or lines or ['no output'])[0]} (full log: {log})")
+    return process.returncode, output
+
+
+def _alive(number: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be taken note of does not."""
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait() -> None:

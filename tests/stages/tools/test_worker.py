@@ -4,10 +4,12 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from ddpm.errors import StudyError
 from stages.support import machine
 from stages.tools import worker
 from tests.dvc_study import Study
@@ -85,3 +87,32 @@ def test_the_kind_of_machine_is_its_instructions(tmp_path: Path, monkeypatch: py
     assert machine.kind.__wrapped__().endswith(" avx2 avx512f amx_bf16")
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "none")
     assert "avx2" not in machine.kind.__wrapped__()
+
+
+BUSY = """#!/bin/sh
+if kill -0 {pid} 2> /dev/null; then
+  echo "ERROR: failed to reproduce 'x': '/data/x' is busy, it is being blocked by:"
+  echo "  (PID {pid}): dvc repro"
+  exit 255
+fi
+echo done
+"""
+
+
+def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
+    with subprocess.Popen(["sleep", "1"]) as left_behind:
+        command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
+        threading.Timer(1.2, left_behind.wait).start()
+        worker.run(command, tmp_path, tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "done\n"
+
+
+def test_a_lock_of_a_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    script = f"echo \"ERROR: 'x' is busy, it is being blocked by:\"; echo '  (PID {ended.pid}): dvc'; exit 255"
+    with pytest.raises(StudyError, match="'x' is busy"):
+        worker.run(["sh", "-c", script], tmp_path, tmp_path / "log")
