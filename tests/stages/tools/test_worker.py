@@ -105,7 +105,7 @@ def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(
     monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
     with subprocess.Popen(["sleep", "1"]) as left_behind:
         command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
-        threading.Timer(1.2, left_behind.wait).start()
+        threading.Thread(target=left_behind.wait).start()  # so that it is no zombie when it ends
         worker.run(command, tmp_path, tmp_path / "log")
     assert (tmp_path / "log").read_text() == "done\n"
 
