@@ -1,6 +1,7 @@
-"""The simulated cluster: what must hold whatever the costs are, and that the committed page is of the committed costs."""
+"""The simulated cluster: what holds whatever the costs are; and the committed page is of the committed costs."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_batch_takes_all_that_came_meanwhile() -> None:
 
 def test_more_places_and_batches_never_take_longer() -> None:
     costs = Costs(**json.loads(COSTS.read_text()))
-    for places, more in zip(PLACES[:4], PLACES[1:5], strict=True):
+    for places, more in pairwise(PLACES[:5]):
         assert simulate(costs, CELLS[0], more).hours <= simulate(costs, CELLS[0], places).hours
         assert simulate(costs, CELLS[0], places).hours <= simulate(costs, CELLS[0], places, batches=False).hours
 
