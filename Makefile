@@ -38,12 +38,12 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
 study: $(VENV)/.installed  ## run the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
-	python -m stages.tools.grid --jobs $(JOBS) $(call option,CLUSTER,--cluster)
+	python -m stages.tools.grid --jobs $(JOBS)$(call option,CLUSTER, --cluster)
 	dvc repro
 	python -m stages.tools.publish
 
 campaign: $(VENV)/.installed  ## run the experiments of conf/campaign.yaml that are not kept yet (ONLY=seed-3,ddim; DRY=1)
-	python -m stages.tools.campaign --jobs $(JOBS) $(if $(ONLY),--only $(ONLY)) $(if $(DRY),--dry) $(call option,CLUSTER,--cluster)
+	python -m stages.tools.campaign --jobs $(JOBS) $(if $(ONLY),--only $(ONLY)) $(if $(DRY),--dry)$(call option,CLUSTER, --cluster)
 
 worker: $(VENV)/.installed  ## do jobs of a study that runs elsewhere: make worker CLUSTER=tcp://head:8786
 	dask worker '$(CLUSTER)' --nthreads $(JOBS) --memory-limit 0 --no-dashboard

@@ -146,7 +146,11 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     assert cell.data.tags["dvc.model_md5"] == hashlib.md5(Cell("cosine", 30, 0).model.read_bytes()).hexdigest()
     assert cell.data.params["train.epochs"] == "2"
     assert cell.data.metrics["fid.clipped"] == artifacts.read_json(Cell("cosine", 30, 0).metrics("clipped"))["fid"]
-    assert {f.path for f in client.list_artifacts(cell.info.run_id)} == {"samples_ancestral.png", "samples_clipped.png"}
+    assert {f.path for f in client.list_artifacts(cell.info.run_id)} == {
+        "model.json",
+        "samples_ancestral.png",
+        "samples_clipped.png",
+    }
     assert "fid_of_T.png" in {f.path for f in client.list_artifacts(study.info.run_id)}
 
     run(publish)  # idempotent: the same runs, the same points
