@@ -35,9 +35,10 @@ SCHEDULER_SECONDS = 1e-3  # for a task, by Dask's own documentation, assumed and
 HEAD = """# The grid on many machines, simulated
 
 Written by `python -m benchmarks.cluster_plan` from the costs in cluster_plan.json, measured with `--measure`: a cell
-takes {cell_seconds} s of one core, DVC {dvc_seconds} s around it, and leaves {cell_bytes:,.0f} bytes; a worker first
-pulls {input_bytes:,.0f} bytes; rewriting dvc.lock takes {entry_seconds} s for each entry in it, {cell_entries} entries
-a cell. Assumed: a remote of {network:.0f} MB/s. Nobody has run this on 1,000 places.
+takes {cell_seconds} s of one core (by results.json, measured on another day), DVC {dvc_seconds} s around it; it leaves
+{cell_bytes:,.0f} bytes, and a worker first pulls {input_bytes:,.0f}; rewriting dvc.lock takes {entry_seconds} s for
+each entry in it, {cell_entries} entries a cell. Assumed: a remote of {network:.0f} MB/s. Nobody has run this on 1,000
+places.
 
 ![Efficiency against places](cluster_plan.png)
 

@@ -4,18 +4,16 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
 import torch
 import yaml
 
 from tests.conftest import ROOT
 from tests.dvc_study import Study
+from tests.mlflow_server import serving
 from tests.recipes import blocks, follow, follow_section
 
 
@@ -92,38 +90,14 @@ def test_a_remote(study: Study, tmp_path: Path) -> None:
 
 
 def test_a_shared_tracking_server(study: Study, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    script = blocks("Use a shared tracking server", "bash")[0].replace(":5001", f":{port}")
-    script = script.replace("python", sys.executable)
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--host", "127.0.0.1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/served.db",
-        "--artifacts-destination",
-        str(tmp_path / "a"),
-    ]
-    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        for folder in ("data/models", "data/logs"):
-            shutil.rmtree(study.root / folder)  # what the stand-ins wrote is no model: the study's own run is enough
+    for folder in ("data/models", "data/logs"):
+        shutil.rmtree(study.root / folder)  # what the stand-ins wrote is no model: the study's own run is enough
+    with serving(f"sqlite:///{tmp_path}/served.db", tmp_path / "a") as address:
+        script = blocks("Use a shared tracking server", "bash")[0].replace("python", sys.executable)
+        script = re.sub(r"http://[\w.]+:5001", address, script)
         done = subprocess.run(["bash", "-euc", script], cwd=study.root, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert f"http://127.0.0.1:{port}" in done.stdout
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(port: int) -> None:
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("the server did not come up in a minute")
+        assert address in done.stdout
 
 
 def test_compare_two_revisions(study: Study) -> None:

@@ -6,7 +6,6 @@ Each runs in a clone of its own in .work/campaign/, at the commit of this folder
 when its result is kept. A run that was interrupted goes on where it stopped.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from stages.support.paths import root
 from stages.tools import experiments, worker
 from stages.tools.experiments import Experiment, State
 from stages.tools.keep_run import keep
-from stages.tools.workspace import CODE, commit, git, workspace
+from stages.tools.workspace import CODE, commit, environment, git, workspace
 
 app = typer.Typer(add_completion=False)
 
@@ -33,15 +32,14 @@ TABLES = ("aggregate", "ranking")  # the stages whose tables are kept
 
 def run(folder: Path, jobs: int, cluster: str) -> None:
     """Bring the experiment's table up to date; StudyError when a stage fails or anything is left to run."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     for command in (
         [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs), "--cluster", cluster],
         ["dvc", "repro", "--quiet", *TABLES],
     ):
-        if subprocess.run(command, cwd=folder, env=environment).returncode:
+        if subprocess.run(command, cwd=folder, env=environment()).returncode:
             raise StudyError(f"{' '.join(command[-3:])} failed, see above", where=str(folder), hint="run it again")
     dry = subprocess.run(
-        ["dvc", "repro", "--dry", *TABLES], cwd=folder, env=environment, capture_output=True, text=True
+        ["dvc", "repro", "--dry", *TABLES], cwd=folder, env=environment(), capture_output=True, text=True
     )
     if dry.returncode or "Running stage" in dry.stdout:
         raise StudyError("the table is not up to date after its run", where=str(folder), hint="run it again")
@@ -69,7 +67,7 @@ def main(
     jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time.")] = cores(),
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, whose workers do the jobs.")] = "",
 ) -> None:
-    worker.environment()
+    worker.find_commands()
     every = experiments.read()
     if unknown := [name for name in filter(None, only.split(",")) if name not in every]:
         raise StudyError(

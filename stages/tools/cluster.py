@@ -102,13 +102,13 @@ def resume(left: set[str]) -> set[str]:
     return left
 
 
-def run(jobs: list[Job], where: str, overview: Overview) -> None:
+def run(jobs: list[Job], where: str, order: worker.Order, overview: Overview) -> None:
     """Run the jobs on the workers of a scheduler, and bring their outputs and their entries of dvc.lock here.
 
     Raises:
-        StudyError: sources are not committed, there is no DVC remote, or a worker that cannot serve.
+        StudyError: there is no worker, or one that cannot serve; or something cannot be pushed or pulled.
     """
-    order, targets = orders(), {target for job in jobs for target in job.targets}
+    targets = {target for job in jobs for target in job.targets}
     above = lock.upstream(root(), targets)
     known = lock.entries(root(), set().union(*above.values()) - targets)
 

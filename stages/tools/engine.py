@@ -25,12 +25,7 @@ PATIENCE_SECONDS = 10.0  # until a scheduler must have answered
 # wait at a worker, preempted machines die often, and a job's work is done by processes whose death is not the worker's
 DEATHS = 100
 Call = Callable[[list[worker.Made], Job], worker.Made]
-SETTINGS = {
-    "distributed.worker.profile.enabled": False,  # jobs are processes, in whose threads there is nothing to see
-    "distributed.scheduler.worker-saturation": 1.0,  # the longest first, also if a worker is given several
-    "distributed.admin.tick.limit": "1h",  # a busy machine is no reason for a warning
-    "distributed.worker.memory.terminate": False,
-}
+SETTINGS = {"distributed.worker.profile.enabled": False}  # the threads only wait for processes
 
 
 def address(asked: str) -> str:

@@ -58,15 +58,16 @@ def main(
     live: Annotated[bool, typer.Option(help="Send the losses of trainings under way to MLflow.")] = True,
     scheduler: Annotated[str, typer.Option("--cluster", help="Address of a Dask scheduler, as tcp://head:8786.")] = "",
 ) -> None:
-    worker.environment()
+    worker.find_commands()
     params = settings.load()
     check_chains(params)
     begin(params, jobs)
     left, where = left_to_do(), engine.address(scheduler)
-    todo = plan(params, cluster.resume(left) if where and left else left)
+    order = cluster.orders() if where and left else None
+    todo = plan(params, cluster.resume(left) if order else left)
     overview = Overview(todo, Console(stderr=True))
-    if where and todo:
-        cluster.run(todo, where, overview)
+    if order and todo:
+        cluster.run(todo, where, order, overview)
     elif todo:
         with Follower(params, study_key(params)) if live else nullcontext():
             local(todo, jobs, overview)

@@ -26,7 +26,7 @@ from stages.support.masking import mask
 from stages.support.paths import root
 from stages.tools import lock
 from stages.tools.jobs import Job
-from stages.tools.workspace import git, has, workspace
+from stages.tools.workspace import environment, git, has, workspace
 
 LOGS = Path(".work/grid")
 PACKAGES = ("dvc", "numpy", "scipy", "torch", "torchvision")  # whose versions decide bytes
@@ -85,11 +85,10 @@ def run(command: list[str], folder: Path, log: Path) -> None:
 
 def _once(command: list[str], folder: Path) -> tuple[int, str]:
     """Exit code and output of a command in a clone."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=environment | {parallel.WORKERS: "1"},  # of each stage: the jobs take all cores
+        env=environment() | {parallel.WORKERS: "1"},  # of each stage: the jobs take all cores
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -166,8 +165,8 @@ def refusal(order: Order) -> str:
     return f"other versions: {'; '.join(other)}; install constraints.txt of the study's commit" if other else ""
 
 
-def environment() -> None:
-    """Let jobs find this environment's dvc and python, activated or not."""
+def find_commands() -> None:
+    """Let jobs find the dvc and python of this environment, activated or not: on the PATH of this process."""
     folder = str(Path(sys.executable).parent)
     if folder not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join((folder, os.environ["PATH"]))

@@ -1,5 +1,6 @@
 """Clones of this repository in which something runs apart from the working tree, with its cache and its remotes."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,11 @@ from stages.support.paths import root
 from stages.tools import lock
 
 CODE = ("ddpm", "stages", "conf", "dvc.yaml")  # what decides a result, besides parameters
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process, without what would lead a command in a clone back here."""
+    return {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
 
 
 def git(*words: str, folder: Path | None = None) -> str:

@@ -10,7 +10,7 @@ from ddpm.errors import StudyError
 from stages.tools import engine, worker
 from stages.tools.jobs import Job
 from stages.tools.overview import Overview
-from tests.test_cluster import free_port
+from tests.mlflow_server import free_port
 
 JOBS = [Job("c", ("c",), frozenset({"a", "b"})), Job("a", ("a",)), Job("d", ("d",), frozenset({"c"})), Job("b", ("b",))]
 

@@ -74,8 +74,8 @@ def test_a_program_that_ends_waits_for_its_commands(tmp_path: Path) -> None:
 
 def test_dvc_is_found_without_activation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
-    worker.environment()
-    worker.environment()
+    worker.find_commands()
+    worker.find_commands()
     assert os.environ["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
 
 
