@@ -4,6 +4,7 @@ A worker's threads are the places for jobs: one a core, or several that share a 
 dependence, and gives a job whose worker died to another one.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +27,7 @@ PATIENCE_SECONDS = 10.0  # until a scheduler must have answered
 DEATHS = 100
 Call = Callable[[list[worker.Made], Job], worker.Made]
 SETTINGS = {"distributed.worker.profile.enabled": False}  # the threads only wait for processes
+ALONE = "127.0.0.1:0"  # the embedded cluster's web servers, which Dask cannot do without: any free port, this machine
 
 
 def address(asked: str) -> str:
@@ -47,11 +49,15 @@ def connect(where: str, places: int) -> "Iterator[Client]":
 
     with dask.config.set(SETTINGS):
         if not where:
+            _find_own_address()
             local = LocalCluster(
                 n_workers=1,
                 threads_per_worker=places,
                 processes=False,
-                dashboard_address=None,
+                # not None: that is port 8787 of all networks, or a warning where another study has it
+                dashboard_address=ALONE,
+                worker_dashboard_address=ALONE,
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=0,
                 silence_logs=40,
             )
@@ -68,6 +74,15 @@ def connect(where: str, places: int) -> "Iterator[Client]":
         with client:
             client.run_on_scheduler(_tolerate)
             yield client
+
+
+def _find_own_address() -> None:
+    """Dask's search for this machine's address, which it remembers, without its warning on a machine that is offline."""
+    from distributed.utils import get_ip
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        get_ip()
 
 
 def _tolerate(dask_scheduler: "Scheduler") -> None:

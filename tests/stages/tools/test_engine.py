@@ -1,5 +1,7 @@
 """Jobs on Dask: an order that breaks no dependence, as many at a time as there are places, failures that stay apart."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -74,6 +76,36 @@ def test_what_fails_takes_its_followers_along_and_nothing_else() -> None:
 def test_a_bug_keeps_its_name() -> None:
     overview = work(JOBS[1:2], 1, {"a": KeyError("x")})
     assert overview.failed == {"a": "KeyError('x')"}
+
+
+def test_two_studies_at_a_time_share_no_port() -> None:
+    """The web servers of Dask's default are at port 8787 of all networks; warnings are errors here."""
+    with engine.connect("", 1) as one, engine.connect("", 2) as other:
+        assert [sum(client.nthreads().values()) for client in (one, other)] == [1, 2]
+        ports = {client.scheduler_info()["services"]["dashboard"] for client in (one, other)}
+        assert len(ports) == 2
+        assert 8787 not in ports
+
+
+OFFLINE = """
+import socket
+from stages.tools import engine
+
+class Offline(socket.socket):
+    def connect(self, where):
+        if self.type == socket.SOCK_DGRAM:
+            raise OSError(101, "Network is unreachable")
+        super().connect(where)
+
+socket.socket = Offline
+with engine.connect("", 1) as client:
+    print(sum(client.nthreads().values()))
+"""
+
+
+def test_a_machine_that_is_offline_gets_no_warning() -> None:
+    done = subprocess.run([sys.executable, "-c", OFFLINE], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
 
 
 def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
