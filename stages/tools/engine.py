@@ -77,7 +77,7 @@ def connect(where: str, places: int) -> "Iterator[Client]":
 
 
 def _find_own_address() -> None:
-    """Dask's search for this machine's address, which it remembers, without its warning on a machine that is offline."""
+    """Dask looks for this machine's address and remembers it; here without its warning on a machine that is offline."""
     from distributed.utils import get_ip
 
     with warnings.catch_warnings():

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import yaml
-from pydantic import Field, StrictStr
+from pydantic import Field, StrictInt, StrictStr
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -24,10 +24,11 @@ OF_CELLS = ("train", "heldout", "sample", "embed", "fid")
 
 
 class Experiment(Strict):
-    """One experiment: the question that it answers, Hydra overrides, what it needs, and what its network costs."""
+    """One experiment, or one a seed: the question, Hydra overrides, what it needs, and what its network costs."""
 
     question: StrictStr
-    overrides: Annotated[tuple[StrictStr, ...], Field(min_length=1)]
+    overrides: tuple[StrictStr, ...]
+    seeds: tuple[Annotated[StrictInt, Field(ge=0)], ...] = ()
     needs: StrictStr = ""
     cost: Annotated[float, Field(gt=0)] = 1.0
 
@@ -50,8 +51,22 @@ class State:
 
 
 def read(path: Path = FILE) -> dict[str, Experiment]:
-    """The experiments of a conf/campaign.yaml; StudyError that names the first wrong key or name."""
-    found = parse_yaml(Campaign, artifacts.read_bytes(path).decode(), str(path)).experiments
+    """The experiments of a conf/campaign.yaml; StudyError that names the first wrong key or name.
+
+    One with ``seeds`` is as many, with the number of the seed in place of {seed} in the name.
+    """
+    found: dict[str, Experiment] = {}
+    for name, entry in parse_yaml(Campaign, artifacts.read_bytes(path).decode(), str(path)).experiments.items():
+        if ("{seed}" in name) != bool(entry.seeds):
+            raise StudyError(
+                f"{name}: `seeds` and {{seed}} in the name go together", where=str(path), hint="correct it"
+            )
+        found |= {
+            name.replace("{seed}", str(seed)): entry.model_copy(
+                update={"overrides": (*entry.overrides, f'seed="{seed}"'), "seeds": ()}
+            )
+            for seed in entry.seeds
+        } or {name: entry}
     for name in found:
         if not re.fullmatch(NAME, name):
             raise StudyError(f"invalid name {name!r}", where=str(path), hint="use a-z, 0-9, - and .")

@@ -47,7 +47,9 @@ def test_what_is_for_the_claims_covers_the_grids_T(name: str, monkeypatch: pytes
     [
         ("experiments: {}", "experiments: "),
         ("experiments: {a: {question: q}}", "experiments.a.overrides: Field required"),
-        ("experiments: {a: {question: q, overrides: [], cost: 1}}", "experiments.a.overrides: "),
+        ("experiments: {a: {question: q, overrides: [], seeds: [-1]}}", "experiments.a.seeds.0: "),
+        ("experiments: {a: {question: q, overrides: [], seeds: [1]}}", "a: `seeds` and {seed} in the name go together"),
+        ("experiments: {'a-{seed}': {question: q, overrides: []}}", "a-{seed}: `seeds` and {seed} in the name"),
         ("experiments: {a: {question: q, overrides: [x=1], cost: 0}}", "experiments.a.cost: "),
         ("experiments: {../a: {question: q, overrides: [x=1]}}", "invalid name '../a'"),
         ("experiments: [", "not YAML"),
@@ -59,6 +61,19 @@ def test_a_wrong_file_is_one_line(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=says) as error:
         experiments.read(path)
     assert "\n" not in str(error.value)
+
+
+def test_one_experiment_a_seed(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(
+        "experiments: {'a-{seed}': {question: q, overrides: [T=50], seeds: [3, 10]}, b: {question: q, overrides: [T=9]}}"
+    )
+    found = experiments.read(path)
+    assert {name: list(entry.overrides) for name, entry in found.items()} == {
+        "a-3": ["T=50", 'seed="3"'],
+        "a-10": ["T=50", 'seed="10"'],
+        "b": ["T=9"],
+    }
 
 
 @pytest.mark.parametrize(("override", "says"), [("no.such=1", "no"), ("T=[", "no viable alternative")])
