@@ -19,9 +19,9 @@ from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.grid_summary import summarise
-from stages.analysis.runs import other_seeds
+from stages.analysis.runs import beside_the_grid, other_seeds
 from stages.analysis.training_log import epoch_losses
-from stages.figures import first_step, metrics, plots
+from stages.figures import first_step, metrics, plots, quality
 from stages.figures.encode import png_of
 from stages.support import data, settings
 from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, Cell
@@ -128,17 +128,21 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
     every = [*rows, *other_seeds(params)]
+    at_other_T, after_epochs = beside_the_grid(params)
     tables = {name: {T: read_schedule(Cell(name, T, 0)).alpha_bar.numpy() for T in grid.T} for name in grid.schedule}
     drawn = {
         "alpha_bar": plots.alpha_bar_curves(tables),
         "forward": _forward_figure(params),
         "loss": plots.loss_curves(losses),
-        "fid_of_T": plots.distance_of_T(every, "fid", "fid_floor", foot),
-        "digits_of_T": plots.distance_of_T(every, "digits_distance", "digits_floor", "digit classifier"),
+        "fid_of_T": quality.distance_of_T([*every, *at_other_T], "fid", "fid_floor", foot, (min(grid.T), max(grid.T))),
+        "digits_of_T": quality.distance_of_T(every, "digits_distance", "digits_floor", "digit classifier"),
         "loss_at_log_snr": metrics.loss_at_log_snr(_level_curves(grid)),
         "corruptions": metrics.corruptions(artifacts.read_csv(METRICS / "validation.csv")),
-        "loss_against_fid": plots.loss_against_fid(every, foot),
+        "loss_against_fid": quality.loss_against_fid(every, foot),
     }
+    if after_epochs:
+        usual = [row | {"epochs": params.train.epochs} for row in every]
+        drawn["fid_of_epochs"] = quality.distance_of_epochs(same_cells(usual, after_epochs), foot)
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
@@ -158,6 +162,12 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         }
         drawn[f"samples_{sampler}"] = plots.all_samples(shown, sampler, foot)
     return drawn
+
+
+def same_cells(usual: list[Row], after_epochs: list[Row]) -> list[Row]:
+    """Rows after other numbers of epochs, and of ours those of the same cells and seeds."""
+    cells = {tuple(row[axis] for axis in AXES) for row in after_epochs}
+    return [*(row for row in usual if tuple(row[axis] for axis in AXES) in cells), *after_epochs]
 
 
 def print_table(summary: dict[str, Any], grid: settings.Grid, foot: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
+from stages.analysis import networks
 from stages.analysis.rules import Rules, parse_rules
 from stages.analysis.runs import TABLE, every_row, other_seeds, parameters, rankings
 from stages.analysis.tables import Tables, results
@@ -24,6 +26,7 @@ from stages.support.data import read_schedule
 app = typer.Typer(add_completion=False)
 
 CLAIMS_FILE = Path("conf/claims.yaml")
+NETWORKS_FILE = Path("conf/networks.yaml")
 
 
 def _warn(line: str) -> None:
@@ -70,6 +73,18 @@ def print_table(found: list[ClaimResult]) -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def print_networks(others: dict[str, Any]) -> None:
+    """One row per claim, one column per other network."""
+    table = Table(title="The same claims in other networks", show_lines=True)
+    table.add_column("claim")
+    for name, network in others.items():
+        seeds, steps = (", ".join(map(str, network[key])) for key in ("seeds", "T"))
+        table.add_column(f"{name} (T = {steps}; seeds {seeds})")
+    for claim in next(iter(others.values()))["claims"]:
+        table.add_row(claim, *(network["claims"][claim]["verdict"] for network in others.values()))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
 @app.command(help=__doc__)
 def main() -> None:
     params = settings.load()
@@ -87,10 +102,15 @@ def main() -> None:
         "seeds": [seed for seed in tables.seeds if seed >= first],
         "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
-    artifacts.write_json(METRICS / "claims.json", about | {"claims": {r.claim: r.as_json() for r in found}})
+    names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
+    others = networks.verdicts(networks.find(names, params, _warn), rules)
+    written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
+    artifacts.write_json(METRICS / "claims.json", written)
     rows = every_row(params, artifacts.read_csv(METRICS / TABLE))
     artifacts.write_json(METRICS / "variance.json", components(rows, parameters(params), rules.sampler, rules.quality))
     print_table(found)
+    if others:
+        print_networks(others)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ddpm import artifacts
 from stages.analysis.runs import other_seeds
 from stages.analysis.summary import sentences
-from stages.figures import metrics, plots
+from stages.figures import metrics, plots, quality
 from stages.figures.encode import data_uri, png, png_file, strip, svg
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
@@ -99,7 +99,7 @@ def main() -> None:
     ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
     done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the largest effects are at both ends
     every = [*rows, *other_seeds(params)]
-    chart = plots.distance_of_T(every, "fid", "fid_floor", "")
+    chart = quality.distance_of_T(every, "fid", "fid_floor", "")
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
         answer=sentences(every, claims["sampler"]),

@@ -93,7 +93,7 @@ BELOW = {
     "support": {"support"},
     "fetch": {"fetch", "support"},
     "inputs": {"inputs", "support"},
-    "figures": {"figures", "support"},
+    "figures": {"figures", "analysis", "support"},
     "analysis": {"analysis", "support"},
 }
 

@@ -10,7 +10,7 @@ def test_the_c_parser_is_used() -> None:
     assert YAML(typ="safe").Parser.__module__.endswith("_ruamel_yaml")
 
 
-@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "conf/claims.yaml"])
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "conf/claims.yaml", "conf/networks.yaml"])
 def test_it_reads_what_the_other_reads(name: str) -> None:
     text = (ROOT / name).read_text()
     found, expected = (YAML(typ="safe", pure=pure).load(text) for pure in (False, True))

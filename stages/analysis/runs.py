@@ -1,6 +1,6 @@
 """Tables of earlier runs: other seeds of the same study for the claims, other studies for the comparisons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,17 +100,54 @@ def other_seeds(
     return rows
 
 
-def rankings(ours: settings.Params, sampler: str) -> dict[int, float]:
-    """Seed -> mean tau at n = 32 of this study and of the kept runs that join it and have a ranking.json.
+def beside_the_grid(ours: settings.Params) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What kept runs have of our schedules and samplers: at T beside the grid's, and after other numbers of epochs.
+
+    Returns:
+        rows at other T; rows at the grid's T with their ``epochs``, of runs that differ in the epochs alone.
+    """
+    grid, at_other_T, after_epochs = ours.grid, list[dict[str, Any]](), list[dict[str, Any]]()
+    taken = set()
+    for run in kept_runs():
+        epochs = run.params.train.epochs
+        alike = run.params.model_copy(
+            update={"train": run.params.train.model_copy(update={"epochs": ours.train.epochs})}
+        )
+        if differences(ours, alike):
+            continue
+        for row in run.rows:
+            key = (epochs, *(row[axis] for axis in ("schedule", "T", "seed", "sampler")))
+            if row["schedule"] not in grid.schedule or row["sampler"] not in grid.sampler or key in taken:
+                continue
+            taken.add(key)
+            if epochs == ours.train.epochs and row["T"] not in grid.T:
+                at_other_T.append(row)
+            if epochs != ours.train.epochs and row["T"] in grid.T:
+                after_epochs.append(row | {"epochs": epochs})
+    return at_other_T, after_epochs
+
+
+def taus_of(
+    sources: Iterable[tuple[Path, settings.Params]], sampler: str, schedules: Collection[str]
+) -> dict[int, float]:
+    """Seed -> mean tau at n = 32 of the folders that have a ranking.json of all these schedules' cells.
 
     ``by_seed`` in ranking.json has the tau of every seed; a table without it is that of a grid of one seed.
     """
-    sources = [(run.folder / RANKING, run.params) for run in kept_runs() if not differences(ours, run.params)]
     found: dict[int, float] = {}
-    for path, params in [*sources, (FOLDER.parent / RANKING, ours)]:
-        table = artifacts.read_json(path) if path.exists() else {"mean_tau": {}}
+    for folder, params in sources:
+        path = folder / RANKING
+        if not set(schedules) <= set(params.grid.schedule) or not path.exists():
+            continue
+        table = artifacts.read_json(path)
         by_seed = table.get("by_seed", {}).get(sampler, {})
-        if not by_seed and len(params.grid.seed) == 1 and sampler in table["mean_tau"]:
+        if not by_seed and len(params.grid.seed) == 1 and sampler in table.get("mean_tau", {}):
             by_seed = {params.grid.seed[0]: table["mean_tau"][sampler]}
         found |= {int(seed): float(tau) for seed, tau in by_seed.items()}
     return found
+
+
+def rankings(ours: settings.Params, sampler: str) -> dict[int, float]:
+    """Seed -> mean tau at n = 32 of this study and of the kept runs that join it."""
+    joined = [(run.folder, run.params) for run in kept_runs() if not differences(ours, run.params)]
+    return taus_of([*joined, (FOLDER.parent, ours)], sampler, ours.grid.schedule)

@@ -15,9 +15,6 @@ from torchvision.utils import make_grid
 Row = Mapping[str, Any]
 Images = NDArray[np.uint8]
 
-_MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
-_LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
-
 
 def colours(names: Sequence[str]) -> dict[str, Any]:
     """One colour a schedule, the same in every figure: the report's three first."""
@@ -25,14 +22,6 @@ def colours(names: Sequence[str]) -> dict[str, Any]:
     order = known + sorted(set(names) - set(known))
     palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]  # ListedColormap has them
     return {name: palette[i % len(palette)] for i, name in enumerate(order)}
-
-
-def _log2_axis(axes: Axes, values: Sequence[int]) -> None:
-    ticks = sorted(set(values))
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [str(value) for value in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("T, diffusion steps")
 
 
 def plain_log_axis(axes: Axes) -> None:
@@ -152,65 +141,4 @@ def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: 
         axes.imshow(tile(images[:32], min(8, len(images))), cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{schedule}, T = {T}: FID {fid:.2f}", fontsize=10)
     figure.suptitle(f"Samples, {sampler} sampler. {caption}")
-    return figure
-
-
-def distance_of_T(rows: Sequence[Row], column: str, floor: str, caption: str) -> Figure:
-    """FID = f(T), the figure that the report asks for: by schedule and sampler, with the baseline.
-
-    Args:
-        rows: ``schedule``, ``T``, ``seed``, ``sampler``, and the two columns; seeds are averaged, with a bar from the
-            smallest to the largest.
-        column: the distance, ``fid`` or another.
-        floor: the column of the baseline, the distance of held-out real images.
-        caption: extractor, weights, n.
-    """
-    figure = Figure(figsize=(7, 4.8), layout="constrained")
-    axes = figure.add_subplot()
-    shades = colours([row["schedule"] for row in rows])
-    for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
-        chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
-        all_T = sorted({row["T"] for row in chosen})
-        values = [[row[column] for row in chosen if row["T"] == T] for T in all_T]
-        means = np.array([np.mean(seeds) for seeds in values])
-        spread = [means - [min(seeds) for seeds in values], [max(seeds) for seeds in values] - means]
-        style: dict[str, Any] = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
-        bars = None if np.abs(spread).max() == 0 else spread
-        label = f"{schedule}, {sampler}"
-        axes.errorbar(all_T, means, yerr=bars, color=shades[schedule], capsize=3, label=label, **style)
-    level = float(np.mean([row[floor] for row in rows]))
-    axes.axhline(level, color="0.4", linewidth=1, label=f"baseline: real images ({level:.2f})")
-    name = "FID" if column == "fid" else column.replace("_", " ")
-    axes.set(ylabel=f"{name}, lower is better", title=f"{name} = f(T)")
-    plain_log_axis(axes)
-    _log2_axis(axes, [row["T"] for row in rows])
-    axes.legend(fontsize=8)
-    figure.supxlabel(caption, fontsize=7)
-    return figure
-
-
-def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
-    """Does the loss predict the quality? Last epoch's mean training loss against FID, one panel a sampler.
-
-    Args:
-        rows: ``schedule``, ``T``, ``sampler``, ``loss``, ``fid``.
-        caption: extractor, weights, n.
-    """
-    samplers = list(dict.fromkeys(row["sampler"] for row in rows))
-    shades = colours([row["schedule"] for row in rows])
-    figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
-    panels = figure.subplots(1, len(samplers), squeeze=False)[0]
-    for axes, sampler in zip(panels, samplers, strict=True):
-        chosen = [row for row in rows if row["sampler"] == sampler]
-        for schedule in dict.fromkeys(row["schedule"] for row in chosen):
-            points = [row for row in chosen if row["schedule"] == schedule]
-            axes.scatter(
-                [p["loss"] for p in points], [p["fid"] for p in points], color=shades[schedule], label=schedule
-            )
-            for p in points:
-                axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
-        axes.set(xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
-        plain_log_axis(axes)
-        axes.legend()
-    figure.supxlabel(caption, fontsize=7)
     return figure

@@ -24,7 +24,8 @@ ALL_T = [50, 100, 200, 400, 800]
 @pytest.fixture
 def planted(tiny_study: Path) -> Path:
     """Three confirmatory seeds: cosine somewhat worse than sigmoid at every T, its loss smaller, all else alike."""
-    artifacts.write_bytes(tiny_study / "conf/claims.yaml", (ROOT / "conf/claims.yaml").read_bytes())
+    for name in ("conf/claims.yaml", "conf/networks.yaml"):
+        artifacts.write_bytes(tiny_study / name, (ROOT / name).read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
     edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [3, 4, 5]})
     for schedule in schedules:

@@ -19,7 +19,7 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 @pytest.fixture
 def page_file(whole_grid: Path) -> Path:
-    for name in ("conf/claims.yaml", "conf/comparisons.yaml"):
+    for name in ("conf/claims.yaml", "conf/comparisons.yaml", "conf/networks.yaml"):
         artifacts.write_bytes(whole_grid / name, (ROOT / name).read_bytes())
     run(aggregate)
     # this study is too small for the claims, so the page shows the committed ones

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import differences, other_seeds
+from stages.analysis.runs import beside_the_grid, differences, other_seeds
 from stages.support import settings
 from stages.tools import keep_run
 from tests.conftest import edit_params
@@ -101,6 +101,21 @@ def test_a_table_of_another_grid_is_not_kept(tiny_study: Path) -> None:
     with pytest.raises(StudyError, match=r"invalid folder name '\.\./x'"):
         keep("../x")
     assert not Path("metrics/runs/x").exists()
+
+
+def test_what_is_beside_the_grid(tiny_study: Path) -> None:
+    table(1)
+    keep("seed-1")
+    edit_params(tiny_study, train={"epochs": 7})
+    keep("epochs")
+    edit_params(tiny_study, train={"learning_rate": 0.5})
+    keep("another")
+    shutil.copytree("metrics/runs/seed-1", "metrics/runs/twice")
+    edit_params(tiny_study, train=yaml.safe_load(Path("metrics/runs/seed-1/params.yaml").read_text())["train"])
+    edit_params(tiny_study, grid={"schedule": ["linear"], "T": [30]})
+    at_other_T, after_epochs = beside_the_grid(settings.load())
+    assert [(row["schedule"], row["T"], row["seed"]) for row in at_other_T] == [("linear", 20, 1)]
+    assert [(row["schedule"], row["T"], row["epochs"]) for row in after_epochs] == [("linear", 30, 7)]
 
 
 def test_no_kept_run_is_no_error(tiny_study: Path) -> None:

@@ -1,15 +1,18 @@
 """Figures show what they are given: the right lines, the right labels, nothing dropped."""
 
 import io
+import math
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 
-from stages.figures import plots
+from stages.figures import plots, quality
 
 SCHEDULES, ALL_T, SAMPLERS = ("linear", "cosine"), (50, 100), ("ancestral", "clipped")
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"schedule": s, "T": T, "seed": seed, "sampler": m, "fid": 2.0 + i, "fid_floor": 0.5, "loss": 0.05 + 0.001 * i}
     for i, (s, T, seed, m) in enumerate(
         (s, T, seed, m) for s in SCHEDULES for T in ALL_T for seed in (0, 1) for m in SAMPLERS
@@ -25,7 +28,7 @@ def png(figure: Figure) -> bytes:
 
 
 def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
-    axes = plots.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
+    axes = quality.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
     labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
     assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"baseline: real images (0.50)"}
     # mean over the two seeds of (linear, T = 50 and 100, ancestral)
@@ -34,9 +37,41 @@ def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     assert [t.get_text() for t in axes.get_xticklabels()] == ["50", "100"]
 
 
+def test_a_band_needs_three_seeds_and_other_T_are_beside_the_reports() -> None:
+    rows: list[dict[str, Any]] = [
+        {"schedule": "linear", "T": T, "seed": seed, "sampler": "clipped", "fid": (1 + seed) * T, "fid_floor": 0.5}
+        for T, seeds in ((12, 3), (50, 4), (100, 2))
+        for seed in range(seeds)
+    ]
+    axes = quality.distance_of_T(rows, "fid", "fid_floor", "x", (50, 100)).axes[0]
+    (shaded,), band = axes.patches, axes.collections[-1]
+    assert shaded.get_window_extent().x0 == pytest.approx(axes.transData.transform((50, 1))[0])
+    assert shaded.get_window_extent().x1 == pytest.approx(axes.transData.transform((100, 1))[0])
+    corners = np.concatenate([path.vertices for path in band.get_paths()])
+    assert set(corners[:, 0]) == {12, 50}
+    logs = np.log([12, 24, 36])
+    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / math.sqrt(3)
+    low = corners[corners[:, 0] == 12, 1].min()
+    assert low == pytest.approx(math.exp(logs.mean() - half))
+    alone = quality.distance_of_T([row for row in rows if row["T"] >= 50], "fid", "fid_floor", "x", (50, 100)).axes[0]
+    assert not alone.patches, "nothing is beside them"
+
+
+def test_epochs_have_a_panel_a_T_and_sampler() -> None:
+    rows = [row | {"epochs": epochs, "fid": row["fid"] / epochs} for row in ROWS for epochs in (5, 15, 50)]
+    figure = quality.distance_of_epochs(rows, "extractor x")
+    assert [axes.get_title() for axes in figure.axes] == [f"T = {T}, {m}" for T in ALL_T for m in SAMPLERS]
+    for axes in figure.axes:
+        lines = {bars.get_label(): bars[0] for bars in axes.containers}
+        assert set(lines) == set(SCHEDULES)
+        assert [t.get_text() for t in axes.get_xticklabels()] == ["5", "15", "50"]
+    first = {bars.get_label(): bars[0] for bars in figure.axes[0].containers}["linear"]
+    np.testing.assert_allclose(np.asarray(first.get_ydata(), float), [3.0 / 5, 3.0 / 15, 3.0 / 50])
+
+
 def test_caption_is_on_the_figure() -> None:
     foot = "extractor x, n = 5"
-    for figure in (plots.distance_of_T(ROWS, "fid", "fid_floor", foot), plots.loss_against_fid(ROWS, foot)):
+    for figure in (quality.distance_of_T(ROWS, "fid", "fid_floor", foot), quality.loss_against_fid(ROWS, foot)):
         assert figure.get_supxlabel() == foot
 
 
@@ -77,7 +112,7 @@ def test_all_samples_names_cells_and_fids() -> None:
 
 
 def test_loss_against_fid_marks_every_cell() -> None:
-    panels = plots.loss_against_fid(ROWS, "x").axes
+    panels = quality.loss_against_fid(ROWS, "x").axes
     assert [len(p.texts) for p in panels] == [8, 8]
 
 
@@ -89,5 +124,5 @@ def test_forward_process_shows_images_over_histograms() -> None:
 
 
 def test_same_rows_same_bytes() -> None:
-    first, again = (plots.distance_of_T(ROWS, "fid", "fid_floor", "x") for _ in range(2))
+    first, again = (quality.distance_of_T(ROWS, "fid", "fid_floor", "x") for _ in range(2))
     assert png(first) == png(again)

@@ -1,0 +1,89 @@
+"""Other networks: the same claims, thresholds and seeds on the kept runs of each network of conf/networks.yaml."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, StrictStr
+
+from ddpm.errors import StudyError
+from stages.analysis.rules import Rules
+from stages.analysis.runs import Run, differences, kept_runs, taus_of
+from stages.analysis.tables import AXES, Tables, results
+from stages.analysis.verdicts import CLAIMS, confirmatory
+from stages.support import settings
+from stages.support.strict_yaml import Strict, parse_yaml
+
+OF_A_NETWORK = {"network", "train", "compute"}  # what may differ from this study: the network and its training
+
+
+class Networks(Strict):
+    """Name of a network -> the runs in metrics/runs that have its cells, together."""
+
+    networks: dict[StrictStr, Annotated[tuple[StrictStr, ...], Field(min_length=1)]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The runs of one network that are there, and whether all are; none, where they cannot be compared."""
+
+    runs: list[Run]
+    complete: bool
+
+
+def parse_networks(text: str, where: str) -> dict[str, tuple[str, ...]]:
+    """Validate the text of a conf/networks.yaml; StudyError that names the first wrong key."""
+    return parse_yaml(Networks, text, where).networks
+
+
+def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callable[[str], object]) -> dict[str, Network]:
+    """The kept runs of each network; those that differ from this study in more than the network are excluded.
+
+    Raises:
+        StudyError: two runs that are of one network by name differ in a parameter.
+    """
+    kept = {run.folder.name: run for run in kept_runs()}
+    found = {}
+    for name, wanted in names.items():
+        runs = [kept[folder] for folder in wanted if folder in kept]
+        for run in runs[1:]:
+            if differ := differences(runs[0].params, run.params):
+                raise StudyError(
+                    f"{run.folder} and {runs[0].folder} are not of one network: they differ in {', '.join(differ)}",
+                    where="conf/networks.yaml",
+                )
+        more = sorted(set(differences(ours, runs[0].params)) - OF_A_NETWORK) if runs else []
+        if more:
+            say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")
+            runs = []
+        found[name] = Network(runs, len(runs) == len(wanted))
+    return found
+
+
+def tables_of(runs: list[Run], rules: Rules) -> Tables:
+    """The cells of one network; a cell that two runs have is taken once."""
+    rows = {tuple(row[axis] for axis in AXES): row for run in runs for row in run.rows}
+    schedules = max((run.params.grid.schedule for run in runs), key=len)
+    taus = taus_of(((run.folder, run.params) for run in runs), rules.sampler, schedules)
+    return Tables(results(rows.values()), {}, taus, rules.quality, rules.sampler, rules.confidence)
+
+
+def verdicts(networks: dict[str, Network], rules: Rules) -> dict[str, Any]:
+    """Name -> runs, T, seeds and claims of every network that has runs; without the claims of arithmetic.
+
+    The p-values are adjusted within a network.
+    """
+    found = {}
+    for name, network in networks.items():
+        if not network.runs:
+            continue
+        tables = tables_of(network.runs, rules)
+        results_of = confirmatory(tables, rules)
+        found[name] = {
+            "runs": [run.folder.name for run in network.runs],
+            "complete": network.complete,
+            "T": tables.all_T,
+            "seeds": [seed for seed in tables.seeds if seed >= rules.first_confirmatory_seed],
+            "claims": {result.claim: result.as_json() for result in results_of if not CLAIMS[result.claim].exact},
+        }
+    return found

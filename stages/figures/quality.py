@@ -1,0 +1,127 @@
+"""FID = f(T), FID against epochs, and loss against FID: the figures of the samples' distance to real images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.analysis.statistics import interval
+from stages.figures.plots import Row, colours, plain_log_axis
+
+_MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
+_LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
+CONFIDENCE = 0.95  # of bands
+FEWEST = 3  # seeds that a band needs
+
+
+def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
+    ticks = sorted(set(values))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(value) for value in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(label)
+
+
+def _curve(axes: Axes, rows: Sequence[Row], x: str, column: str, label: str, **style: Any) -> None:
+    """Means over the seeds against x, with bars from the smallest to the largest and a band where seeds are enough.
+
+    The band is a confidence interval of the geometric mean, since the tests are on logarithms.
+    """
+    places = sorted({row[x] for row in rows})
+    values = [np.array([row[column] for row in rows if row[x] == place]) for place in places]
+    means = np.array([seeds.mean() for seeds in values])
+    spread = [means - [seeds.min() for seeds in values], [seeds.max() for seeds in values] - means]
+    bars = None if np.abs(spread).max() == 0 else spread
+    axes.errorbar(places, means, yerr=bars, capsize=3, label=label, **style)
+    bands = [interval(np.log(seeds), CONFIDENCE) if len(seeds) >= FEWEST else (np.nan, np.nan) for seeds in values]
+    if np.isfinite(bands).any():
+        low, high = np.exp(np.array(bands)).T
+        axes.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
+
+
+def distance_of_T(
+    rows: Sequence[Row], column: str, floor: str, caption: str, marked: tuple[int, int] | None = None
+) -> Figure:
+    """FID = f(T), the figure that the report asks for: by schedule and sampler, with the baseline.
+
+    Args:
+        rows: ``schedule``, ``T``, ``seed``, ``sampler``, and the two columns.
+        column: the distance, ``fid`` or another.
+        floor: the column of the baseline, the distance of held-out real images.
+        caption: extractor, weights, n.
+        marked: the range of the report's T, where others are shown as well.
+    """
+    figure = Figure(figsize=(7.6, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    shades = colours([row["schedule"] for row in rows])
+    if marked is not None and any(not marked[0] <= row["T"] <= marked[1] for row in rows):
+        axes.axvspan(*marked, color="0.94", zorder=0, label="the report's T")
+    for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
+        chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
+        style: dict[str, Any] = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
+        _curve(axes, chosen, "T", column, f"{schedule}, {sampler}", color=shades[schedule], markersize=4, **style)
+    level = float(np.mean([row[floor] for row in rows]))
+    axes.axhline(level, color="0.4", linewidth=1, label=f"baseline: real images ({level:.2f})")
+    name = "FID" if column == "fid" else column.replace("_", " ")
+    axes.set(ylabel=f"{name}, lower is better", title=f"{name} = f(T)")
+    plain_log_axis(axes)
+    _log2_axis(axes, [row["T"] for row in rows], "T, diffusion steps")
+    axes.legend(fontsize=8)
+    figure.supxlabel(caption, fontsize=7)
+    return figure
+
+
+def distance_of_epochs(rows: Sequence[Row], caption: str) -> Figure:
+    """FID against the epochs of the training, one panel a T and sampler.
+
+    Args:
+        rows: ``schedule``, ``T``, ``seed``, ``sampler``, ``epochs``, ``fid``, ``fid_floor``.
+        caption: extractor, weights, n.
+    """
+    panels = list(dict.fromkeys((row["T"], row["sampler"]) for row in sorted(rows, key=lambda row: row["T"])))
+    figure = Figure(figsize=(3.8 * len(panels), 3.8), layout="constrained")
+    shades = colours([row["schedule"] for row in rows])
+    level = float(np.mean([row["fid_floor"] for row in rows]))
+    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (T, sampler) in zip(every, panels, strict=True):
+        chosen = [row for row in rows if (row["T"], row["sampler"]) == (T, sampler)]
+        for schedule in dict.fromkeys(row["schedule"] for row in chosen):
+            of_it = [row for row in chosen if row["schedule"] == schedule]
+            _curve(axes, of_it, "epochs", "fid", schedule, color=shades[schedule], marker="o", markersize=4)
+        axes.axhline(level, color="0.4", linewidth=1)
+        axes.set_title(f"T = {T}, {sampler}")
+        plain_log_axis(axes)
+        _log2_axis(axes, [row["epochs"] for row in chosen], "epochs")
+    every[0].set_ylabel(f"FID, lower is better (grey: real images, {level:.2f})")
+    every[-1].legend(fontsize=8)
+    figure.supxlabel(caption, fontsize=7)
+    return figure
+
+
+def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
+    """Does the loss predict the quality? Last epoch's mean training loss against FID, one panel a sampler.
+
+    Args:
+        rows: ``schedule``, ``T``, ``sampler``, ``loss``, ``fid``.
+        caption: extractor, weights, n.
+    """
+    samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+    shades = colours([row["schedule"] for row in rows])
+    figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(samplers), squeeze=False)[0]
+    for axes, sampler in zip(panels, samplers, strict=True):
+        chosen = [row for row in rows if row["sampler"] == sampler]
+        for schedule in dict.fromkeys(row["schedule"] for row in chosen):
+            points = [row for row in chosen if row["schedule"] == schedule]
+            axes.scatter(
+                [p["loss"] for p in points], [p["fid"] for p in points], color=shades[schedule], label=schedule
+            )
+            for p in points:
+                axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        axes.set(xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
+        plain_log_axis(axes)
+        axes.legend()
+    figure.supxlabel(caption, fontsize=7)
+    return figure

@@ -1,0 +1,134 @@
+"""Other networks: the same claims on the kept runs of each, and what does not belong together."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis import networks
+from stages.analysis.runs import FOLDER, RANKING, TABLE
+from stages.support import settings
+from tests.conftest import ROOT, edit_params
+from tests.stages.analysis.planted import ALL_RULES
+
+NAMES = {"norms": ("norm-all", "norm-all-first-step")}
+SAMPLERS = ("ancestral", "clipped", "clipped-first")
+
+
+def rows(seeds: tuple[int, ...], cosine: float, schedules: tuple[str, ...], samplers: tuple[str, ...]) -> list[Any]:
+    """Cells at T = 50 and 800: on cosine the distance is ``cosine`` times that of the others, but for the clips."""
+    rng = np.random.default_rng(1)
+    found = []
+    for schedule in schedules:
+        for T in (50, 800):
+            for seed in seeds:
+                losses = {"loss_simple": math.exp(0.001 * rng.normal()) * (0.7 if schedule == "cosine" else 1)}
+                for sampler in samplers:
+                    harmed = schedule == "cosine" and sampler == "ancestral"
+                    distance = (cosine if harmed else 1.0) * math.exp(0.002 * rng.normal())
+                    axes: dict[str, Any] = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
+                    values = {"fid": distance, "digits_distance": distance, "loss_common": losses["loss_simple"]}
+                    found.append(axes | losses | values)
+    return found
+
+
+def keep(name: str, table: list[Any], tau: float | None = None, **change: dict[str, Any]) -> None:
+    """A run in metrics/runs, with the parameters of this folder but for a change."""
+    before = Path("params.yaml").read_bytes()
+    grid: dict[str, object] = {
+        axis: list(dict.fromkeys(row[axis] for row in table)) for axis in ("schedule", "T", "seed", "sampler")
+    }
+    edit_params(Path.cwd(), grid=grid, **change)
+    folder = FOLDER / name
+    artifacts.write_bytes(folder / settings.PATH, Path("params.yaml").read_bytes())
+    artifacts.write_csv(folder / TABLE, table)
+    if tau is not None:
+        by_seed = {str(row["seed"]): tau for row in table}
+        artifacts.write_json(folder / RANKING, {"mean_tau": {}, "by_seed": {"ancestral": by_seed}})
+    artifacts.write_bytes(Path("params.yaml"), before)
+
+
+@pytest.fixture
+def here(tiny_study: Path) -> Path:
+    edit_params(tiny_study, grid={"schedule": ["linear", "cosine", "sigmoid"], "T": [50, 800], "seed": [3]})
+    return tiny_study
+
+
+NORM = {"norm": "all"}
+EVERY = ("linear", "cosine", "sigmoid")
+
+
+def test_a_network_has_verdicts_of_its_own(here: Path) -> None:
+    keep("norm-all", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:2]), 0.4, network=NORM)
+    keep("norm-all-first-step", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS), 0.9, network=NORM)
+    said: list[str] = []
+    found = networks.verdicts(networks.find(NAMES, settings.load(), said.append), ALL_RULES)["norms"]
+    assert said == []
+    assert (found["runs"], found["complete"], found["T"], found["seeds"]) == (
+        list(NAMES["norms"]),
+        True,
+        [50, 800],
+        [3, 4, 5],
+    )
+    verdicts = {claim: entry["verdict"] for claim, entry in found["claims"].items()}
+    assert {verdicts[claim] for claim in ("cosine-worse", "one-step", "T-small-effect")} == {"supported"}
+    assert "gaussian-end" not in verdicts
+    assert math.exp(found["claims"]["cosine-worse"]["estimate"]) == pytest.approx(12, rel=0.02)
+    taus = found["claims"]["n32-enough"]["details"]["tau at n = 32"]
+    assert taus == pytest.approx(0.4), "the ranking of a run of one schedule is not that of the network's cells"
+
+
+def test_a_changed_number_turns_the_networks_verdict_round(here: Path) -> None:
+    for cosine, verdict in ((12.0, "supported"), (0.5, "refuted")):
+        keep("norm-all", rows((3, 4, 5), cosine, EVERY, SAMPLERS[:2]), network=NORM)
+        found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
+        assert found["claims"]["cosine-worse"]["verdict"] == verdict
+        assert not found["complete"]
+        assert found["claims"]["one-step"]["verdict"] == "undecided"
+
+
+def test_seeds_that_were_known_stay_exploratory(here: Path) -> None:
+    keep("norm-all", rows((0, 1, 2), 12.0, EVERY, SAMPLERS[:2]), network=NORM)
+    found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
+    assert found["seeds"] == []
+    claim = found["claims"]["cosine-worse"]
+    assert (claim["verdict"], claim["exploratory"]["verdict"]) == ("undecided", "supported")
+
+
+def test_a_network_without_runs_is_no_network_yet(here: Path) -> None:
+    assert networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES) == {}
+
+
+def test_what_differs_in_more_than_the_network_is_left_out(here: Path) -> None:
+    table = rows((3, 4, 5), 12.0, EVERY, SAMPLERS)
+    keep("norm-all", table, network=NORM, sample={"images": 9})
+    said: list[str] = []
+    assert networks.verdicts(networks.find(NAMES, settings.load(), said.append), ALL_RULES) == {}
+    assert said == ["network 'norms' is excluded from the claims: it differs in sample"]
+
+
+def test_two_networks_under_one_name_are_an_error(here: Path) -> None:
+    table = rows((3, 4, 5), 12.0, EVERY, SAMPLERS)
+    keep("norm-all", table, network=NORM)
+    keep("norm-all-first-step", table, network={"norm": "none"})
+    with pytest.raises(StudyError, match=r"conf/networks\.yaml: .*not of one network: they differ in network"):
+        networks.find(NAMES, settings.load(), print)
+
+
+@pytest.mark.parametrize("text", ["networks: {a: []}", "networks: {a: x}", "networks: [", "other: 1", "{}"])
+def test_a_wrong_file_is_one_line(text: str) -> None:
+    with pytest.raises(StudyError, match=r"^conf/networks\.yaml: ") as error:
+        networks.parse_networks(text, "conf/networks.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_every_network_is_made_by_the_campaign() -> None:
+    from stages.tools import experiments
+
+    known = experiments.read(ROOT / experiments.FILE)
+    for runs in networks.parse_networks((ROOT / "conf/networks.yaml").read_text(), "x").values():
+        assert set(runs) <= set(known)
