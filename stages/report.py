@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import math
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
-from stages.analysis.runs import other_seeds
+from stages.analysis.runs import beside_the_grid, other_seeds
 from stages.analysis.summary import sentences
 from stages.figures import metrics, plots, quality
 from stages.figures.encode import data_uri, png, png_file, strip, svg
@@ -35,6 +36,16 @@ BESIDE = (
         "loss_against_fid",
         "not in the report",
         "The report states that the loss does not predict the quality, without an FID to check it.",
+    ),
+)
+MECHANISM = (
+    (
+        "first_step",
+        "Samples of the same models from the same noise, by samplers that differ in the first reverse step.",
+    ),
+    (
+        "brightness",
+        "Mean pixel of a cell's samples against the error's mean at t = T, as the first reverse step multiplies it.",
     ),
 )
 METRICS_CHECKED = (
@@ -84,6 +95,16 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
     }
 
 
+def gains(audits: list[Row]) -> str:
+    """By how much the first reverse step of each schedule multiplies x_T, over all T, in words."""
+    found = []
+    for schedule in dict.fromkeys(row["schedule"] for row in audits):
+        values = [row["last_step_gain"] for row in audits if row["schedule"] == schedule]
+        ends = ["infinity" if value is None else f"{value:.3g}" for value in (values[0], values[-1])]
+        found.append(f"on {schedule} by {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
+    return ", ".join(found)
+
+
 def in_script(value: Any) -> str:
     """JSON for a script element; "<" is escaped, since it could end the element from inside a string."""
     return json.dumps(value).replace("<", "\\u003c")
@@ -93,18 +114,26 @@ def in_script(value: Any) -> str:
 def main() -> None:
     params = settings.load()
     rows = artifacts.read_csv(METRICS / "fid_of_T.csv")
-    claims, validation, changes = (
-        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons")
+    claims, validation, changes, variance = (
+        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons", "variance")
     )
+    for part in variance["components"]:
+        part["factor"] = math.exp(math.sqrt(part["variance"]))
     ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
     done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the largest effects are at both ends
     every = [*rows, *other_seeds(params)]
-    chart = quality.distance_of_T(every, "fid", "fid_floor", "")
+    audits = artifacts.read_csv(METRICS / "schedules.csv")
+    marked = (min(params.grid.T), max(params.grid.T))
+    chart = quality.distance_of_T([*every, *beside_the_grid(params)[0]], "fid", "fid_floor", "", marked)
+    of_epochs = FIGURES / "fid_of_epochs.png"
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
         answer=sentences(every, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
+        epochs=png_file(of_epochs) if of_epochs.exists() else "",
+        mechanism=[(png_file(FIGURES / f"{name}.png"), says) for name, says in MECHANISM],
+        variance=variance,
         changes=changes,
         done=done,
         forest=data_uri(svg(metrics.ratios(done)).encode(), "image/svg+xml"),
@@ -114,7 +143,8 @@ def main() -> None:
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
         extractors=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
         validation=validation,
-        audits=artifacts.read_csv(METRICS / "schedules.csv"),
+        audits=audits,
+        gains=gains(audits),
         identity=identity(params, rows, claims),
         data=in_script({"samples": sample_pictures(params, rows), "chains": animations(params)}),
     )

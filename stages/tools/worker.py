@@ -7,6 +7,7 @@ dvc.lock are the result. A worker refuses, before any job, what would give other
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ LOGS = Path(".work/grid")
 PACKAGES = ("dvc", "numpy", "scipy", "torch", "torchvision")  # whose versions decide bytes
 _BUSY = re.compile(r"^  \(PID (\d+)\): ", re.MULTILINE)  # DVC's list of those who write or read a file
 _LOOK_SECONDS = 2.0
+_MONTH_SECONDS = 30 * 86400.0
 _making = threading.Lock()  # threads of one worker share a clone
 _running: "set[subprocess.Popen[bytes]]" = set()
 
@@ -72,9 +74,11 @@ def run(command: list[str], folder: Path, log: Path) -> None:
     not for files that are being written, so that is waited for here.
     """
     code, output = _once(command, folder)
-    while code and any(_alive(int(number)) for number in _BUSY.findall(output)):
+    waited = True
+    while code and waited and (busy := _BUSY.findall(output)):
+        waited = any(_alive(int(number)) for number in busy)
         time.sleep(_LOOK_SECONDS)
-        code, output = _once(command, folder)
+        code, output = _once(command, folder)  # once more where they have just ended
     artifacts.write_bytes(log, output.encode())
     if code:
         lines = [line for line in output.splitlines() if line.strip()]
@@ -99,10 +103,11 @@ def _once(command: list[str], folder: Path) -> tuple[int, str]:
 
 
 def _alive(number: int) -> bool:
-    """Whether a process runs; one that has ended and waits to be taken note of does not."""
+    """Whether it is a running DVC command: not one that has ended and waits to be noted, nor a later process."""
     try:
-        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        process = psutil.Process(number)
+        return process.status() != psutil.STATUS_ZOMBIE and any("dvc" in word for word in process.cmdline())
+    except psutil.Error:
         return False
 
 
@@ -110,6 +115,14 @@ def wait() -> None:
     """Wait for the commands that run in this process, so that a program that ends leaves none behind."""
     for process in list(_running):
         process.wait()
+
+
+def tidy(kept: Path) -> None:
+    """Remove the clones beside one in which no job has ended for a month: each study leaves its own."""
+    for folder in kept.parent.iterdir():
+        noted = folder / lock.LOCK if (folder / lock.LOCK).exists() else folder
+        if folder != kept and time.time() - noted.stat().st_mtime > _MONTH_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def log_of(job: Job) -> Path:
@@ -136,6 +149,7 @@ def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) ->
     with _making:
         if not (folder / ".git").exists():
             workspace(folder, order.commit, order.params)
+            tidy(folder)
             artifacts.remove(
                 folder / lock.LOCK
             )  # DVC rewrites all of it after each stage: here it holds this study's jobs

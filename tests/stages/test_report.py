@@ -1,5 +1,6 @@
 """The page: its numbers are the tables', it needs no network, and it works in a real browser, for a keyboard too."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,10 @@ def page_file(whole_grid: Path) -> Path:
         artifacts.write_bytes(whole_grid / name, (ROOT / name).read_bytes())
     run(aggregate)
     # this study is too small for the claims, so the page shows the committed ones
-    artifacts.write_bytes(Path("metrics/claims.json"), (ROOT / "metrics/claims.json").read_bytes())
+    committed = artifacts.read_json(ROOT / "metrics/claims.json")
+    other = {"runs": ["x"], "complete": True, "T": [50, 800], "seeds": [3, 4], "claims": committed["claims"]}
+    artifacts.write_json(Path("metrics/claims.json"), committed | {"networks": {"another network": other}})
+    artifacts.write_bytes(Path("metrics/variance.json"), (ROOT / "metrics/variance.json").read_bytes())
     run(comparisons)
     run(report)
     return whole_grid / report.TARGET
@@ -39,6 +43,10 @@ def test_whole_page(page_file: Path) -> None:
     found = artifacts.read_json(Path("metrics/claims.json"))["claims"]
     assert len(found) == 12
     assert all(claim["plain"] in text for claim in found.values() if not set("'<&>") & set(claim["plain"]))
+    assert re.search(r"another network<br>\s*T = 50, 800; seeds 3, 4", text)
+    for part in artifacts.read_json(Path("metrics/variance.json"))["components"]:
+        assert f"<td>{math.exp(math.sqrt(part['variance'])):.3f}</td>" in text
+    assert "on cosine by 100" in text
     run(report)
     assert page_file.read_text() == text  # equal inputs, equal bytes
 

@@ -103,11 +103,28 @@ def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
-    with subprocess.Popen(["sleep", "1"]) as left_behind:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)", "dvc"]) as left_behind:
         command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
         threading.Thread(target=left_behind.wait).start()  # so that it is no zombie when it ends
         worker.run(command, tmp_path, tmp_path / "log")
     assert (tmp_path / "log").read_text() == "done\n"
+
+
+def test_another_process_that_has_got_the_number_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="'/data/x' is busy"):
+        worker.run(["sh", "-c", BUSY.format(pid=os.getpid())], tmp_path, tmp_path / "log")
+
+
+def test_clones_of_studies_that_are_a_month_old_go(tmp_path: Path) -> None:
+    clones = [tmp_path / name for name in ("old", "half", "recent", "ours")]
+    for clone in clones:
+        clone.mkdir()
+        (clone / "dvc.lock").touch()
+    (tmp_path / "half/dvc.lock").unlink()
+    for path in ("old/dvc.lock", "half", "ours/dvc.lock"):
+        os.utime(tmp_path / path, (0, 0))
+    worker.tidy(tmp_path / "ours")
+    assert {path.name for path in tmp_path.iterdir()} == {"recent", "ours"}
 
 
 def test_a_lock_of_a_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
