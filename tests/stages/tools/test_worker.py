@@ -99,10 +99,12 @@ echo done
 """
 
 
-def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
+
+
+def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)", "dvc"]) as left_behind:
         command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
         threading.Thread(target=left_behind.wait).start()  # so that it is no zombie when it ends
