@@ -30,7 +30,7 @@ PIPELINE = (
     ),
     *("fid", "ideal", "chains", "prune", "digits", "ranking", "aggregate", "claims", "comparisons", "report"),
 )
-AROUND = ("grid", "campaign", "publish", "ui", "compose", "audit", "diff", "keep_run", "demo")
+AROUND = ("grid", "campaign", "publish", "ui", "compose", "audit", "diff", "keep_run", "document", "demo")
 
 
 def module_of(name: str) -> str:

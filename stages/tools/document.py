@@ -1,0 +1,164 @@
+"""Write the tables of README.md and docs/findings.md anew, from the committed metrics.
+
+A table stands between the comments `begin NAME` and `end NAME`; the rest of a document is left as it is.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.analysis import networks
+from stages.analysis.runs import beside_the_grid, other_seeds
+from stages.analysis.tables import results
+from stages.claims import NETWORKS_FILE
+from stages.support import settings
+from stages.support.cells import METRICS
+from stages.support.cli import command_line
+
+app = typer.Typer(add_completion=False)
+
+DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
+STRONG = ("supported", "refuted", "on the threshold")
+OURS = "This study's network"
+Row = Mapping[str, Any]
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _verdict(claim: Row) -> str:
+    verdict = claim["verdict"]
+    needed = claim.get("seeds_needed")
+    more = f" ({needed} seeds would decide)" if verdict == "undecided" and needed is not None else ""
+    return f"**{verdict}**" if verdict in STRONG else verdict + more
+
+
+def verdicts(claims: Row) -> str:
+    """A row a claim: its words, what was measured, and a column of verdicts a network."""
+    others = claims["networks"]
+    rows = []
+    for name, claim in claims["claims"].items():
+        shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
+        of_others = (_verdict(other["claims"][name]) if name in other["claims"] else "" for other in others.values())
+        says = claim["says"][:1].upper() + claim["says"][1:]
+        rows.append([says, _verdict(claim), *of_others, shown["plain"]])
+    columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
+    return markdown(["The report says", OURS, *columns, "Measured with this study's network"], rows)
+
+
+def _mean_and_range(values: Any) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return f"{values.mean():.2f}" + (f" ({low} to {high})" if low != high else "")
+
+
+def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str]) -> str:
+    """Mean FID over the seeds, and the range: a row a schedule and sampler, a column a T."""
+    table = results(rows)
+    all_T = sorted(table["T"].unique().tolist())
+    lines = []
+    for schedule in schedules:
+        for sampler in samplers:
+            chosen = table[(table["schedule"] == schedule) & (table["sampler"] == sampler)]
+            if len(chosen):
+                by_T = {T: group["fid"] for T, group in chosen.groupby("T")}
+                cells = (_mean_and_range(by_T[T]) if T in by_T else "" for T in all_T)
+                lines.append([f"{schedule}, {sampler}", str(chosen["seed"].nunique()), *cells])
+    return markdown(["Schedule, sampler", "Seeds", *(f"T = {T}" for T in all_T)], lines)
+
+
+def changes(found: Row) -> str:
+    """A row a change that has cells, the largest effects at both ends."""
+    ran = {name: row for name, row in found["changes"].items() if row["ratio"] is not None}
+    lines = []
+    for name, row in sorted(ran.items(), key=lambda item: float(item[1]["ratio"])):
+        sure = "" if row["high"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+        lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), row["verdict"]])
+    return markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "Verdict"], lines)
+
+
+def variance(found: Row) -> str:
+    """A row a component of variance: its standard deviation as a factor on the FID, and its share."""
+    lines = [
+        [
+            f"{part['schedule']}, T = {part['T']}",
+            part["component"],
+            f"{math.exp(math.sqrt(part['variance'])):.3f}",
+            "" if part["share"] is None else f"{100 * part['share']:.1f} %",
+        ]
+        for part in found["components"]
+    ]
+    return markdown(["Cells", "Component", "One standard deviation, as a factor on the FID", "Share"], lines)
+
+
+def of_networks(params: settings.Params) -> str:
+    """A table of FIDs for every network that has runs, on cosine and sigmoid, under its name."""
+    names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
+    parts = []
+    for name, network in networks.find(names, params, lambda _: None).items():
+        rows = {
+            tuple(row[axis] for axis in ("schedule", "T", "seed", "sampler")): row
+            for run in network.runs
+            for row in run.rows
+        }
+        if rows:
+            samplers = list(dict.fromkeys(key[3] for key in rows))
+            parts.append(
+                f"{name[:1].upper()}{name[1:]}:\n\n{fids(list(rows.values()), samplers, params.grid.schedule)}"
+            )
+    return "\n\n".join(parts)
+
+
+def blocks() -> dict[str, str]:
+    """Name -> text of every table that a document may have."""
+    params = settings.load()
+    claims, comparisons, components = (
+        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "comparisons", "variance")
+    )
+    own = artifacts.read_csv(METRICS / "fid_of_T.csv")
+    every = [*own, *other_seeds(params, any_sampler=True)]
+    late = [row for row in every if row["seed"] in claims["seeds"]]
+    steps = [row for row in late if row["schedule"] == "cosine"]
+    return {
+        "verdicts": verdicts(claims),
+        "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
+        "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
+        "networks": of_networks(params),
+        "changes": changes(comparisons),
+        "variance": variance(components),
+    }
+
+
+def rewritten(text: str, tables: Mapping[str, str], where: str) -> str:
+    """A document with its tables anew; StudyError for one that is not known, or does not end."""
+
+    def put(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in tables:
+            raise StudyError(f"unknown table {name!r}", where=where, hint=f"choose one of {', '.join(tables)}")
+        return f"<!-- begin {name} -->\n{tables[name]}\n<!-- end {name} -->"
+
+    new = re.sub(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", put, text, flags=re.DOTALL)
+    if new.count("<!-- begin ") != len(re.findall(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", new, re.DOTALL)):
+        raise StudyError("a table has no end", where=where, hint="put `<!-- end NAME -->` after it")
+    return new
+
+
+@app.command(help=__doc__)
+def main() -> None:
+    tables = blocks()
+    for path in DOCUMENTS:
+        artifacts.write_bytes(path, rewritten(artifacts.read_bytes(path).decode(), tables, str(path)).encode())
+        print(f"wrote the tables of {path}")
+
+
+if __name__ == "__main__":
+    command_line(app)

@@ -1,0 +1,106 @@
+"""The tables of README and findings are those of the committed metrics, to the last digit."""
+
+import math
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
+from stages.tools import document
+from tests.conftest import ROOT
+
+
+def changed() -> bool:
+    """Whether metrics/ is of a study of the user's own, whose numbers the documents need not have."""
+    return bool(
+        subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "metrics"], cwd=ROOT, capture_output=True).returncode
+    )
+
+
+@pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+@pytest.mark.parametrize("path", document.DOCUMENTS, ids=str)
+def test_the_documents_tables_are_of_the_committed_metrics(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / path).read_text()
+    assert "<!-- begin " in text
+    assert document.rewritten(text, document.blocks(), str(path)) == text, "run `python -m stages.tools.document`"
+
+
+def claim(verdict: str, **more: Any) -> dict[str, Any]:
+    return {"says": "cosine is worse", "verdict": verdict, "plain": f"{verdict} by 1.5", **more}
+
+
+def test_a_column_a_network_and_what_would_decide() -> None:
+    claims = {
+        "claims": {
+            "a": claim("supported", estimate=1.0),
+            "b": claim("undecided", seeds_needed="12", exploratory={"plain": "known seeds say 1.1"}),
+            "c": claim("refuted", estimate=0.0),
+        },
+        "networks": {"other": {"T": [50, 200], "claims": {"a": claim("refuted"), "b": claim("on the threshold")}}},
+    }
+    lines = document.verdicts(claims).splitlines()
+    assert lines[0].startswith("| The report says | This study's network | other (T = 50, 200) |")
+    assert lines[2:] == [
+        "| Cosine is worse | **supported** | **refuted** | supported by 1.5 |",
+        "| Cosine is worse | undecided (12 seeds would decide) | **on the threshold** | known seeds say 1.1 |",
+        "| Cosine is worse | **refuted** |  | refuted by 1.5 |",
+    ]
+
+
+def test_means_and_ranges_over_the_seeds() -> None:
+    rows = [
+        {"schedule": s, "T": T, "seed": seed, "sampler": "clipped", "fid": 1.0 + seed}
+        for s, T, seeds in (("linear", 50, 3), ("linear", 12, 1), ("cosine", 50, 2))
+        for seed in range(seeds)
+    ]
+    lines = document.fids(rows, ["ancestral", "clipped"], ["linear", "cosine"]).splitlines()
+    assert lines[0] == "| Schedule, sampler | Seeds | T = 12 | T = 50 |"
+    assert lines[2:] == [
+        "| linear, clipped | 3 | 1.00 | 2.00 (1.00 to 3.00) |",
+        "| cosine, clipped | 2 |  | 1.50 (1.00 to 2.00) |",
+    ]
+
+
+def test_changes_that_did_not_run_are_no_rows() -> None:
+    ran = {"ratio": 2.0, "low": 1.5, "high": 2.5, "seeds": 3, "verdict": "worse"}
+    found = {"x": ran, "y": ran | {"ratio": None}, "z": ran | {"ratio": 0.5, "low": None, "high": None}}
+    lines = document.changes({"changes": found}).splitlines()
+    assert lines[2:] == ["| z | 0.500 |  | 3 | worse |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse |"]
+
+
+def test_variance_as_a_factor() -> None:
+    part = {"schedule": "cosine", "T": 50, "component": "rounding", "variance": math.log(1.25) ** 2, "share": 0.016}
+    assert document.variance({"components": [part]}).endswith("| cosine, T = 50 | rounding | 1.250 | 1.6 % |")
+
+
+def test_only_the_tables_of_a_document_change() -> None:
+    text = "one\n<!-- begin a -->\nold\n\nolder\n<!-- end a -->\ntwo 1.5\n"
+    new = document.rewritten(text, {"a": "| new |"}, "x")
+    assert new == "one\n<!-- begin a -->\n| new |\n<!-- end a -->\ntwo 1.5\n"
+    assert document.rewritten(new, {"a": "| new |"}, "x") == new
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("<!-- begin b -->\n<!-- end b -->", r"^x: unknown table 'b'"),
+        ("<!-- begin a -->\n", r"^x: a table has no end"),
+        ("<!-- begin a -->\n<!-- end b -->", r"^x: a table has no end"),
+    ],
+)
+def test_a_wrong_mark_is_one_line(text: str, says: str) -> None:
+    with pytest.raises(StudyError, match=says):
+        document.rewritten(text, {"a": ""}, "x")
+
+
+@pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+def test_the_committed_metrics_give_every_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = document.blocks()
+    claims = artifacts.read_json(Path("metrics/claims.json"))
+    assert found["verdicts"].count("\n") == len(claims["claims"]) + 1
+    assert "| cosine, clipped-first |" in found["first-step"]
