@@ -35,7 +35,8 @@ def _warn(line: str) -> None:
 
 def read_tables(params: settings.Params, rules: Rules) -> Tables:
     """The data that the claims are tested on: committed tables and betas; no samples, no models."""
-    rows = results([*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn, any_sampler=True)])
+    every = [*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn, any_sampler=True)]
+    rows = results(sorted(every, key=lambda row: params.grid.schedule.index(row["schedule"])))
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
     for key in ("quality", "second_opinion"):

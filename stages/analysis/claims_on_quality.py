@@ -100,6 +100,12 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
 
 
+def _share(gain: pd.Series, of: pd.Series) -> float:
+    """Mean of one gain in units of another's, over the seeds that have both."""
+    both = pd.concat([gain, of], axis=1).dropna().mean()
+    return float(both.iloc[0] / both.iloc[1])
+
+
 def one_step(tables: Tables, share: float) -> Finding:
     """Whether clipping in the first reverse step alone gains cosine this share of what clipping in all steps gains.
 
@@ -118,7 +124,7 @@ def one_step(tables: Tables, share: float) -> Finding:
     rest = per_seed(gains[FIRST_STEP] - share * gains["clipped"])
     found = statistics.given(gained, statistics.above(rest, 0.0, tables.confidence))
     details = {f"gain by {name}, log ratio": float(values.mean()) for name, values in gains.items()}
-    shares = {name: float(values.mean() / gains["clipped"].mean()) for name, values in gains.items()}
+    shares = {name: _share(values, gains["clipped"]) for name, values in gains.items()}
     details |= {f"share of {name}": value for name, value in shares.items() if name != "clipped"}
     others = "".join(f"; {name} {shares[name]:.2f}" for name in (REST, LATE_START) if name in shares)
     plain = (

@@ -70,8 +70,35 @@ def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) 
     return np.asarray(np.clip(1 - presupposed - missed, 0, 1), dtype=np.float64)
 
 
-def seeds_needed(evidence: Evidence, claims: int, confidence: float) -> int | None:
-    """The smallest number of seeds with 80 % power after the correction; None where that is more than 1,000."""
+def _shown(part: Part, n: NDArray[np.int64], confidence: float) -> NDArray[np.bool_]:
+    """Whether a part would be shown to hold, uncorrected, if n seeds had these estimates."""
+    error = stats.t.ppf(confidence, n - 1) * part.sd / np.sqrt(n)
+    return np.asarray((part.mean - error > part.lower) & (part.mean + error < part.upper))
+
+
+def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, narrow: float) -> NDArray[np.bool_]:
+    """Whether the verdict would be "on the threshold" if n seeds had these estimates; ``[len(n)]``."""
+    seeds = np.asarray(n, dtype=np.int64)
+    half = stats.t.ppf((1 + confidence) / 2, seeds - 1) / np.sqrt(seeds)
+    decided, holding = np.ones(len(seeds), dtype=bool), np.zeros(len(seeds), dtype=bool)
+    for part in evidence.parts:
+        nearest = min(abs(part.mean - bound) for bound in (part.lower, part.upper))
+        holds = (half * part.sd >= nearest) & (2 * half * part.sd <= narrow)
+        decided &= holds | _shown(part, seeds, confidence)
+        holding |= holds
+    for part in evidence.given:
+        decided &= _shown(part, seeds, confidence)
+    return decided & holding
+
+
+def seeds_needed(evidence: Evidence, claims: int, confidence: float, narrow: float = 0.0) -> int | None:
+    """The smallest number of seeds that would decide a claim; None where that is more than 1,000.
+
+    That is with 80 % power after the correction, or by an interval at most ``narrow`` wide that holds a threshold.
+    """
     numbers = np.arange(2, MOST + 1)
-    enough = np.flatnonzero(power(evidence, numbers.tolist(), claims, confidence) >= POWER)
+    decided = power(evidence, numbers.tolist(), claims, confidence) >= POWER
+    if narrow:
+        decided |= on_the_threshold(evidence, numbers.tolist(), confidence, narrow)
+    enough = np.flatnonzero(decided)
     return int(numbers[enough[0]]) if len(enough) else None

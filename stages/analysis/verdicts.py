@@ -103,10 +103,10 @@ def _finding(name: str, tables: Tables, rule: ClaimRule) -> Finding | str:
         return error.what
 
 
-def _needed(evidence: Evidence, claims: int, confidence: float) -> str | None:
+def _needed(evidence: Evidence, claims: int, confidence: float, narrow: float) -> str | None:
     if not evidence.parts or evidence.n < 2:
         return None
-    found = seeds_needed(evidence, claims, confidence)
+    found = seeds_needed(evidence, claims, confidence, narrow)
     return f"more than {MOST:,}" if found is None else str(found)
 
 
@@ -138,8 +138,9 @@ def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimRes
             results.append(ClaimResult(name, says, "undecided", finding, 1.0, None))
             continue
         p = adjusted.get(name, 0.0)
-        verdict = statistics.verdict(finding.evidence, p, tables.confidence, rules[name].narrow or 0.0)
-        needed = _needed(finding.evidence, corrected, tables.confidence)
+        narrow = rules[name].narrow or 0.0
+        verdict = statistics.verdict(finding.evidence, p, tables.confidence, narrow)
+        needed = _needed(finding.evidence, corrected, tables.confidence, narrow)
         results.append(ClaimResult(name, says, verdict, finding.plain, p, finding, seeds_needed=needed))
     return results
 

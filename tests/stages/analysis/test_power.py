@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from stages.analysis import statistics
-from stages.analysis.power import power, seeds_needed
+from stages.analysis.power import on_the_threshold, power, seeds_needed
 
 
 def replicates(mean: float, sd: float, n: int = 6) -> np.ndarray:
@@ -40,3 +41,27 @@ def test_what_is_presupposed_needs_seeds_too() -> None:
     assert alone is not None
     assert presupposing is not None
     assert presupposing >= 34 > alone
+
+
+def test_a_claim_on_its_threshold_is_decided_by_a_narrow_interval() -> None:
+    found = statistics.within(replicates(0.1, 0.02), 0.1, 0.95)
+    assert seeds_needed(found, 9, 0.95) is None  # no number of seeds shows that it is within or beyond
+    needed = seeds_needed(found, 9, 0.95, narrow=0.02)
+    assert needed is not None
+    width = 2 * stats.t.ppf(0.975, needed - 1) * 0.02 / np.sqrt(needed)
+    assert width <= 0.02 < 2 * stats.t.ppf(0.975, needed - 2) * 0.02 / np.sqrt(needed - 1)
+    draws = np.random.default_rng(0).normal(0.1, 0.015, size=(500, needed))
+    verdicts = [
+        statistics.verdict(one, min(1.0, 9 * one.p), 0.95, 0.02)
+        for one in (statistics.within(x, 0.1, 0.95) for x in draws)
+    ]
+    assert verdicts.count("on the threshold") > 400
+
+
+def test_a_threshold_far_off_or_a_missing_premise_is_not_on_it() -> None:
+    numbers = [5, 20, 400]
+    far = statistics.within(replicates(0.3, 0.02), 0.1, 0.95)
+    assert not on_the_threshold(far, numbers, 0.95, 0.02).any()
+    near, premise = statistics.within(replicates(0.1, 0.02), 0.1, 0.95), statistics.above(replicates(-1, 0.1), 0, 0.95)
+    assert on_the_threshold(near, numbers, 0.95, 0.02).tolist() == [False, True, True]
+    assert not on_the_threshold(statistics.given(premise, near), numbers, 0.95, 0.02).any()

@@ -135,3 +135,13 @@ def test_second_opinion_speaks_where_quality_matters_alone() -> None:
 def test_sup_distance_of_lines() -> None:
     assert sup_distance(np.linspace(1, 0, 3), np.linspace(1, 0, 9)) == pytest.approx(0, abs=1e-15)
     assert sup_distance(np.array([1.0, 0.0]), np.array([1.0, 0.9, 0.0])) == pytest.approx(0.4)
+
+
+def test_shares_are_over_the_seeds_that_have_both_samplers() -> None:
+    tables = planted(fid=clip_is_all)
+    rows = tables.rows.copy()
+    strong = (rows["seed"] == 4) & (rows["schedule"] == "cosine")
+    rows.loc[strong & (rows["sampler"] == "ancestral"), "fid"] *= 10  # the clip gains much more there
+    rows = rows[~(strong & (rows["sampler"] == "clipped-first"))]
+    found = CLAIMS["one-step"].test(replace(tables, rows=rows), 0.9)
+    assert found.details["share of clipped-first"] == pytest.approx(1.0, abs=0.01)
