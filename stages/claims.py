@@ -106,7 +106,7 @@ def main() -> None:
     names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
     others = networks.verdicts(networks.find(names, params, _warn), rules)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
-    artifacts.write_json(METRICS / "claims.json", written)
+    artifacts.write_json(METRICS / "claims.json", written, sort=False)  # in the order of conf/claims.yaml
     rows = every_row(params, artifacts.read_csv(METRICS / TABLE))
     artifacts.write_json(METRICS / "variance.json", components(rows, parameters(params), rules.sampler, rules.quality))
     print_table(found)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import typer
@@ -26,6 +27,7 @@ app = typer.Typer(add_completion=False)
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
 STRONG = ("supported", "refuted", "on the threshold")
 OURS = "This study's network"
+WIDTH = 130  # of the documents' lines
 Row = Mapping[str, Any]
 ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
 {linear}, sigmoid {sigmoid}, cosine {cosine}; held-out real images have {baseline}. Cosine varies most
@@ -56,8 +58,9 @@ def verdicts(claims: Row) -> str:
     for name, claim in claims["claims"].items():
         shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
         of_others = (_verdict(other["claims"][name]) if name in other["claims"] else "" for other in others.values())
-        says = claim["says"][:1].upper() + claim["says"][1:]
-        rows.append([says, _verdict(claim), *of_others, shown["plain"]])
+        says = claim["says"]
+        sentence = says[:1].upper() + says[1:] if says.split()[0].isalpha() else says
+        rows.append([sentence, _verdict(claim), *of_others, shown["plain"]])
     columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
     return markdown(["The report says", OURS, *columns, "Measured with this study's network"], rows)
 
@@ -95,7 +98,7 @@ def answer(rows: Sequence[Row]) -> str:
         first, last = (means[schedule, "ancestral", T] for T in (all_T[0], all_T[-1]))
         return f"{last / first:.2f} times ({schedule})"
 
-    return ANSWER.format(
+    text = ANSWER.format(
         seeds=table["seed"].nunique(),
         baseline=f"{table['fid_floor'].mean():.2f}",
         linear=over_T("linear"),
@@ -107,6 +110,7 @@ def answer(rows: Sequence[Row]) -> str:
         largest=all_T[-1],
         ends=", ".join(ends(schedule) for schedule in ("linear", "sigmoid", "cosine")),
     )
+    return fill(text, WIDTH)
 
 
 def changes(found: Row) -> str:

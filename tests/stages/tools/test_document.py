@@ -38,7 +38,7 @@ def test_a_column_a_network_and_what_would_decide() -> None:
         "claims": {
             "a": claim("supported", estimate=1.0),
             "b": claim("undecided", seeds_needed="12", exploratory={"plain": "known seeds say 1.1"}),
-            "c": claim("refuted", estimate=0.0),
+            "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
         },
         "networks": {"other": {"T": [50, 200], "claims": {"a": claim("refuted"), "b": claim("on the threshold")}}},
     }
@@ -47,7 +47,7 @@ def test_a_column_a_network_and_what_would_decide() -> None:
     assert lines[2:] == [
         "| Cosine is worse | **supported** | **refuted** | supported by 1.5 |",
         "| Cosine is worse | undecided (12 seeds would decide) | **on the threshold** | known seeds say 1.1 |",
-        "| Cosine is worse | **refuted** |  | refuted by 1.5 |",
+        "| beta_max is small | **refuted** |  | refuted by 1.5 |",
     ]
 
 
