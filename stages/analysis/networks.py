@@ -60,12 +60,16 @@ def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callabl
     return found
 
 
+def rows_of(runs: list[Run]) -> list[dict[str, Any]]:
+    """The rows of one network's runs; a cell and sampler that two runs have is taken once."""
+    return list({tuple(row[axis] for axis in AXES): row for run in runs for row in run.rows}.values())
+
+
 def tables_of(runs: list[Run], rules: Rules) -> Tables:
-    """The cells of one network; a cell that two runs have is taken once."""
-    rows = {tuple(row[axis] for axis in AXES): row for run in runs for row in run.rows}
+    """The cells of one network in the form that the claims use, without alpha_bar, which no network changes."""
     schedules = max((run.params.grid.schedule for run in runs), key=len)
     taus = taus_of(((run.folder, run.params) for run in runs), rules.sampler, schedules)
-    return Tables(results(rows.values()), {}, taus, rules.quality, rules.sampler, rules.confidence)
+    return Tables(results(rows_of(runs)), {}, taus, rules.quality, rules.sampler, rules.confidence)
 
 
 def verdicts(networks: dict[str, Network], rules: Rules) -> dict[str, Any]:

@@ -51,13 +51,13 @@ def distance_of_T(
         column: the distance, ``fid`` or another.
         floor: the column of the baseline, the distance of held-out real images.
         caption: extractor, weights, n.
-        marked: the range of the report's T, where others are shown as well.
+        marked: the range of the grid's T, where others are shown as well.
     """
     figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.add_subplot()
     shades = colours([row["schedule"] for row in rows])
     if marked is not None and any(not marked[0] <= row["T"] <= marked[1] for row in rows):
-        axes.axvspan(*marked, color="0.94", zorder=0, label="the report's T")
+        axes.axvspan(*marked, color="0.94", zorder=0, label="the grid's T")
     for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
         chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
         style: dict[str, Any] = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}

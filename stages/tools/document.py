@@ -138,20 +138,13 @@ def variance(found: Row) -> str:
 
 
 def of_networks(params: settings.Params) -> str:
-    """A table of FIDs for every network that has runs, on cosine and sigmoid, under its name."""
+    """A table of FIDs for every other network that has runs, under its name."""
     names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
     parts = []
     for name, network in networks.find(names, params, lambda _: None).items():
-        rows = {
-            tuple(row[axis] for axis in ("schedule", "T", "seed", "sampler")): row
-            for run in network.runs
-            for row in run.rows
-        }
-        if rows:
-            samplers = list(dict.fromkeys(key[3] for key in rows))
-            parts.append(
-                f"{name[:1].upper()}{name[1:]}:\n\n{fids(list(rows.values()), samplers, params.grid.schedule)}"
-            )
+        if rows := networks.rows_of(network.runs):
+            samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+            parts.append(f"{name[:1].upper()}{name[1:]}:\n\n{fids(rows, samplers, params.grid.schedule)}")
     return "\n\n".join(parts) or "None has runs yet: `make campaign ONLY=norm-all` makes the first."
 
 
