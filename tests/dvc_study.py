@@ -169,11 +169,11 @@ class Study:
 def counts(
     train: int, sample: int, *, embed: int | None = None, fid: int | None = None, **others: int
 ) -> dict[str, int]:
-    """How often each stage runs; a chain for every two models, the grid having two T and a chain at the first alone."""
+    """How often each stage runs in a grid of one T."""
     measured = {"train": train, "heldout": train, "sample": sample, "embed": sample if embed is None else embed}
     measured |= {"fid": measured["embed"] if fid is None else fid}
     measured |= {"digits": min(sample, 1), "ranking": min(measured["fid"], 1), "aggregate": 1, "claims": 1}
-    measured |= {"comparisons": 1, "chains": train // 2, "report": 1}
+    measured |= {"comparisons": 1, "chains": train, "report": 1}
     return {stage: n for stage, n in (measured | others).items() if n}
 
 
