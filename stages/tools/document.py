@@ -32,8 +32,8 @@ Row = Mapping[str, Any]
 ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
 {linear}, sigmoid {sigmoid}, cosine {cosine}; held-out real images have {baseline}. Cosine varies most
 between trainings; clipping the predicted x_0 to [-1, 1] gives it {clipped} and hardly changes the other
-two. One step seems to be the cause: cosine's first reverse step multiplies the network's error by 100, at
-every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
+two. One step seems to be the cause: cosine's first reverse step multiplies the network's error by {gain},
+at every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
 FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training; the
 table says how many seeds would decide what is open."""
 
@@ -85,7 +85,7 @@ def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str])
     return markdown(["Schedule, sampler", "Seeds", *(f"T = {T}" for T in all_T)], lines)
 
 
-def answer(rows: Sequence[Row]) -> str:
+def answer(rows: Sequence[Row], schedules: Sequence[Row]) -> str:
     """The answer in five sentences: an author reads again whether their words still fit when the numbers change."""
     table = results(rows)
     means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
@@ -98,7 +98,9 @@ def answer(rows: Sequence[Row]) -> str:
         first, last = (means[schedule, "ancestral", T] for T in (all_T[0], all_T[-1]))
         return f"{last / first:.2f} times ({schedule})"
 
+    gains = {f"{row['last_step_gain']:.0f}" for row in schedules if row["schedule"] == "cosine"}
     text = ANSWER.format(
+        gain=" to ".join(sorted(gains, key=float)),
         seeds=table["seed"].nunique(),
         baseline=f"{table['fid_floor'].mean():.2f}",
         linear=over_T("linear"),
@@ -159,7 +161,7 @@ def blocks() -> dict[str, str]:
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps = [row for row in late if row["schedule"] == "cosine"]
     return {
-        "answer": answer(late) if late else "",
+        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv")) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),

@@ -1,0 +1,114 @@
+"""Numbers in the prose of README and findings are those of the committed tables, parameters and benchmarks.
+
+Their tables, and the answer, are written by stages.tools.document, whose test compares them.
+"""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from ddpm import artifacts
+from ddpm.core.rng import stream
+from ddpm.network.kinds import create
+from stages.tools.document import DOCUMENTS
+from tests.conftest import ROOT
+from tests.stages.tools.test_document import changed
+
+pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+
+
+def plain(path: str) -> str:
+    """A document on one line, without what is written by a command."""
+    text = re.sub(r"<!-- begin (\S+) -->.*?<!-- end \1 -->", "", (ROOT / path).read_text(), flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+README = plain("README.md")
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def cells_of(table: str, first: str) -> list[list[str]]:
+    """The cells of the rows that begin with a word, in a table of benchmarks/."""
+    rows = (line.strip("| ").split(" | ") for line in (ROOT / "benchmarks" / table).read_text().splitlines())
+    return [row for row in rows if row[0] == first]
+
+
+def ratios(first: str, column: int = 3) -> list[float]:
+    return [float(row[column].strip("*").split("*")[0]) for row in cells_of("results.md", first)]
+
+
+def says(*sentences: str) -> None:
+    missing = [sentence for sentence in sentences if sentence not in README]
+    assert not missing, missing
+
+
+def test_the_first_reverse_step() -> None:
+    gains = {name: set[str]() for name in ("linear", "cosine", "sigmoid")}
+    for row in artifacts.read_csv(ROOT / "metrics" / "schedules.csv"):
+        gains[row["schedule"]].add(f"{row['last_step_gain']:.0f}")
+    assert gains == {"linear": {"1"}, "cosine": {"100"}, "sigmoid": {"1"}}
+    says("the network's error with it, by 100 on cosine at every T, and by about 1 on linear and sigmoid")
+
+
+def test_the_extractors() -> None:
+    summary, validation = (artifacts.read_json(ROOT / "metrics" / f"{name}.json") for name in ("summary", "validation"))
+    assert validation["fid"]["not_monotone_in"] == []
+    assert (validation["digits_distance"]["not_monotone_in"], len(validation["fid"]["monotone"])) == (["blur"], 8)
+    accuracy = 100 * summary["classifier"]["test_accuracy"]
+    says(f"with {accuracy:.1f} % accuracy, does not detect blur", "with the severity of all eight corruptions")
+
+
+def test_methods() -> None:
+    train, fid = PARAMS["train"], artifacts.read_json(ROOT / "metrics" / "summary.json")["measured_with"]
+    network = create(PARAMS["network"], stream(0, "test"))
+    millions = sum(weight.numel() for weight in network.parameters()) / 1e6
+    says(
+        f"U-Net with {millions:.2f} million parameters at 14 x 14",
+        f"Muon with a peak learning rate of {train['muon_learning_rate']:g} for the hidden convolutions",
+        f"Adam with {1000 * train['learning_rate']:g}e-3 for the other parameters, batch size {train['batch_size']}, "
+        f"{train['epochs']} epochs of the {train['images']:,} training images",
+        f"between {fid['samples']:,} samples and {fid['reference_images']:,} training images",
+        f"`{fid['extractor']}`",
+    )
+
+
+def test_speed() -> None:
+    ddpm, diffusers = ratios("denoising-diffusion-pytorch, fp32"), ratios("diffusers, fp32")
+    sampling, same = ratios("diffusers, its network"), ratios("diffusers, our network")
+    (equal,), (default,) = ratios("pytorch-fid"), ratios("pytorch-fid", 4)
+    scipy = next(row[3].strip("*") for row in cells_of("results.md", "1000") if row[1] == "scipy sqrtm")
+    (train,), (sample,) = cells_of("results.md", "train"), cells_of("results.md", "sample")
+    rates = [int(row[3].replace(",", "")) for row in (train, sample)]
+    says(
+        f"{ddpm[0]:.0f} times as many images per second as denoising-diffusion-pytorch and {diffusers[0]:.0f} times",
+        f"sampling is {sampling[0]:.0f} times as fast as diffusers, and {same[0]:.2f} times with the same network",
+        f"feature extraction is {default:.0f} times as fast as pytorch-fid with its larger network ({equal:.1f} times",
+        f"the Frechet distance is {float(scipy):.0f} times as fast as with SciPy at n = 1,000",
+        f"{round(rates[0], -1):,} training images and, now, {round(rates[1], -2):,} sampled image steps per second",
+    )
+
+
+def test_quality_at_equal_cost() -> None:
+    found = {(row[0], row[1]): row for name in ("ours", "denoising-diffusion-pytorch", "diffusers")
+             for row in cells_of("quality.md", name)}  # fmt: skip
+    one, whole = found["ours", "after one epoch"], found["ours", "after the default epochs"]
+    ddpm, diffusers = (found[name, "after one epoch"] for name in ("denoising-diffusion-pytorch", "diffusers"))
+    early = [found[name, "after as many seconds as ours by default"][4] for name in (ddpm[0], diffusers[0])]
+    sooner = max(found["ours", f"as soon as its FID is that of {name}"][2] for name in (ddpm[0], diffusers[0]))
+    says(
+        f"{float(whole[2]):.0f} seconds on two cores, this project has FID {float(whole[4]):.2f}",
+        f"denoising-diffusion-pytorch reaches {early[0]} and diffusers {early[1]}",
+        f"the FIDs are {one[4]} (in {float(one[2]):.0f} seconds), {ddpm[4]} ({ddpm[2]} seconds) and {diffusers[4]} "
+        f"({diffusers[2]} seconds)",
+        f"lower FID than both after {float(sooner):.1f} seconds",
+    )
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_no_other_distance_is_quoted_by_hand(path: Any) -> None:
+    """A new FID or ratio in the prose needs a test here, or a table of stages.tools.document."""
+    numbers = set(re.findall(r"\b(\d+\.\d+) times|FIDs? (?:of|is|has)? ?(\d+\.\d+)", plain(str(path))))
+    known = {"1.64", "1.6", "0.90", "0.6", "1.9"}  # the tests above; a machine's speed; stages' own constant
+    assert {a or b for a, b in numbers} <= known
