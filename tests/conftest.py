@@ -73,9 +73,10 @@ def make_tiny_study(folder: Path) -> None:
     params["fid"] = {"kid_images": 8, "kid_block": 4}
     params["classifier"] = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3}
     params["heldout"] = {"images": 12, "images_per_level": 4, "log_snr": [-2, 0, 2]}
-    params["validation"] = {"images": 8, "levels": [0.5, 1.0]}
+    params["validation"] = {"images": 8, "levels": [0.25, 0.5]}
     params["ranking"] = {"draws": 3}
     params["ideal"] = {"T": [20], "images": 8}
+    params["chains"]["T"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     raw = folder / "data" / "raw"
     raw.mkdir(parents=True)

@@ -16,9 +16,19 @@ from rich.text import Text
 from ddpm.errors import StudyError
 from stages.support.masking import mask_streams
 
+
+def _schedule(name: str) -> str:
+    """The name, if params.yaml has such a schedule; StudyError that lists those it has."""
+    from stages.support import settings  # pydantic takes a quarter of a second, and not every command has the option
+
+    settings.read().schedule_parameters(name)
+    return name
+
+
 # The axes of the grid, as every command takes them.
 ScheduleOption = Annotated[
-    str, typer.Option("--schedule", help="Name of the schedule, under schedules in params.yaml.")
+    str,
+    typer.Option("--schedule", help="Name of the schedule, under schedules in params.yaml.", callback=_schedule),
 ]
 TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights, the data order and all noise.")]

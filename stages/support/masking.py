@@ -3,41 +3,61 @@
 import os
 import re
 import sys
+from base64 import b64encode
 from typing import Any, TextIO, cast
 from urllib.parse import unquote
 
 HIDDEN = "***"
-# user:password@ of an address; a password may hold @ or, for databases, /
-_USER = re.compile(r"(?<=://)(?:[^\s/?#'\"]*@|[^\s:/@'\"]*:[^\s@'\"]*@)")
-_QUERY = re.compile(r"([?&;][\w.-]*(?:passw|pwd|token|secret|api_?key|signature)[\w.-]*=)[^&;\s'\"]+", re.IGNORECASE)
-_VARIABLES = (
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-    "PGPASSWORD",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AZURE_STORAGE_ACCESS_KEY",
-    "AZURE_STORAGE_CONNECTION_STRING",
+# user:password@ of an address; a password may hold quotes, @ or, for databases, /
+_INSIDE = r"(?:[^\s/?#'\"]|['\"](?![,:;)\]}\s]))"
+_USER = re.compile(rf"(?<=://)(?:{_INSIDE}*@|[^\s:/@'\"]*:(?:{_INSIDE}|[/?#])*@)")
+_NAMES = r"(?:passw(?:or)?d|pwd|token|secret|credential|signature|api_?key|access_?key|account_?key|_auth)"
+_QUERY = re.compile(rf"([?&;](?:[\w.-]*{_NAMES}[\w.-]*|key|sig|auth)=)[^&;\s'\"]+", re.IGNORECASE)
+# password='...' of a database, AccountKey=... of a store, _authToken=... of npm, and the headers of HTTP
+_NAMED = re.compile(rf"(\b\w*{_NAMES}=)('[^']*'|\"[^\"]*\"|[^\s;,&'\"]+)", re.IGNORECASE)
+_HEADER = re.compile(r"(\bAuthorization['\"]?[:=]\s*['\"]?(?:Basic|Bearer|token)\s+)[^\s'\",]+", re.IGNORECASE)
+_VARIABLE = re.compile(
+    r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PGPASSWORD|SECRET|API_KEY|ACCESS_KEY(?:_ID)?|CONNECTION_STRING|AUTH)$",
+    re.IGNORECASE,
 )
 _SHORT = 4  # a shorter password is hidden inside an address only: its letters are in every second word
+_ADDRESS = re.compile(r"[\w+.-]+://(.*)", re.DOTALL)
+
+
+def _of_address(value: str) -> set[str]:
+    """The password of a value that is an address: as it is written, decoded, and as HTTP sends it."""
+    whole = _ADDRESS.fullmatch(value.strip())
+    places = [whole[1].rpartition("@")[0]] if whole else []  # whatever the password holds
+    places += [user.removesuffix("@") for user in _USER.findall(value)]
+    found: set[str] = set()
+    for user in places:
+        name, colon, password = user.partition(":")
+        if colon:
+            sent = b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+            found |= {password, unquote(password), sent}
+            if "@" in password:  # which is not allowed there, so that libraries take a part of it for the host
+                found |= set(re.split(r"[@:/]", password))
+    return found
 
 
 def _known() -> set[str]:
-    """The secrets in this process's environment, as they are written there and decoded."""
-    found = {os.environ[name] for name in _VARIABLES if name in os.environ}
-    for value in os.environ.values():
-        for user in _USER.findall(value):
-            _, colon, password = user.removesuffix("@").partition(":")
-            found |= {password, unquote(password)} if colon else set()
+    """The secrets in this process's environment and arguments."""
+    found = {value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) > _SHORT}
+    for value in (*os.environ.values(), *sys.argv):
+        if "://" in value:
+            found |= _of_address(value.rpartition("=")[2] if value.startswith("--") else value)
     return {secret for secret in found if len(secret) >= _SHORT}
 
 
 def mask(text: str) -> str:
-    """The text without the passwords and tokens of addresses, and without those of the environment."""
-    text = _QUERY.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", text))
+    """The text without the passwords and tokens of addresses, and without those of the environment and arguments."""
     for secret in sorted(_known(), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    return text
+    before = ""
+    while before != text:  # what is left of a password that holds / and then @
+        before, text = text, _USER.sub(f"{HIDDEN}@", text)
+    text = _QUERY.sub(rf"\1{HIDDEN}", text)
+    return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
 
 
 class Masked:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 REAL_IMAGES = 60_000  # of the training set of both data sets
 KID_BLOCKS = 2  # at least, for an error
+DIGIT_SHARE = 0.1125  # of the most frequent digit among MNIST's images
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ def _limits(params: "Params") -> Iterator[Limit]:
     pool = real.images + real.floor_images
     yield Limit("reference.images + reference.floor_images", pool, "the training images", REAL_IMAGES)
     yield Limit("validation.images", params.validation.images, "reference.floor_images", real.floor_images)
+    digits = 10 - round(8 * max(params.validation.levels))  # those that dropped-classes leaves, ddpm.diagnostics
+    left = f"what {digits} of ten digits have of reference.floor_images"
+    yield Limit("validation.images", params.validation.images, left, int(digits * DIGIT_SHARE * real.floor_images))
     yield Limit("fid.kid_images", fid.kid_images, "reference.images", real.images)
     for name, rows in (("sample.images", sample), ("fid.kid_images", fid.kid_images)):
         yield Limit(f"{KID_BLOCKS} x fid.kid_block", KID_BLOCKS * fid.kid_block, name, rows)
@@ -59,8 +63,11 @@ def _lists(params: "Params", where: str) -> None:
 
 
 def _models(params: "Params", where: str) -> None:
-    """What the library refuses, asked before anything is computed: schedules at every T, samplers, the network."""
-    from ddpm.network.architecture import from_mapping  # torch takes a second to import
+    """What the library refuses, asked before anything is computed: of schedules, samplers, networks and extractors."""
+    from ddpm.features.inception import get_extractor  # torch takes a second to import
+    from ddpm.network import UNET
+    from ddpm.network.architecture import from_mapping
+    from ddpm.network.kinds import KINDS
     from ddpm.sampling.samplers import get_sampler
     from ddpm.schedules import make_schedule
     from stages.support.network import OwnNetwork
@@ -72,6 +79,10 @@ def _models(params: "Params", where: str) -> None:
         elif rate:
             what, hint = "Muon is for networks of kind unet only", "set it to 0 for a network of another kind"
             raise StudyError(what, where="train.muon_learning_rate", hint=hint)
+        elif network.kind not in KINDS:
+            known = ", ".join([UNET, *KINDS])
+            raise StudyError(f"unknown kind {network.kind!r}", where="network.kind", hint=f"choose one of {known}")
+        get_extractor(params.extractor)
         for T in params.grid.T:
             for sampler in params.grid.sampler:
                 get_sampler(sampler, T)
@@ -96,9 +107,10 @@ def check(params: "Params", where: str) -> None:
                 else "lower them",
             )
     _models(params, where)
+    _chains(params, where)
 
 
-def check_chains(params: "Params", where: str = "params.yaml") -> None:
+def _chains(params: "Params", where: str) -> None:
     """StudyError when the page is to animate a cell that no stage trains."""
     for name, value, axis in (("T", params.chains.T, params.grid.T), ("seed", params.chains.seed, params.grid.seed)):
         if value not in axis:

@@ -10,7 +10,7 @@ from pydantic import Field
 from ddpm.errors import StudyError
 from stages.support import pairs
 from stages.support.cells import Cell
-from stages.support.fields import Fraction, Positive
+from stages.support.fields import Fraction, Name, Positive, Seed, Steps
 from stages.support.network import Network
 from stages.support.strict_yaml import Strict, parse_yaml
 
@@ -21,10 +21,10 @@ COMPOSE = "correct it in conf/ and run python -m stages.tools.compose"
 class Grid(Strict):
     """The cells of the study: the product of the axes."""
 
-    schedule: Annotated[list[str], Field(min_length=1)]
-    T: Annotated[list[Positive], Field(min_length=1)]
-    seed: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    sampler: Annotated[list[str], Field(min_length=1)]
+    schedule: Annotated[list[Name], Field(min_length=1)]
+    T: Annotated[list[Steps], Field(min_length=1)]
+    seed: Annotated[list[Seed], Field(min_length=1)]
+    sampler: Annotated[list[Name], Field(min_length=1)]
 
     def cells(self) -> list[Cell]:
         """The cells in the order of the axes; the sampler is not an axis of a cell."""
@@ -107,15 +107,15 @@ class Validation(Strict):
 class Ideal(Strict):
     """For which T the optimal denoiser is sampled, and how many images; the cost grows with both."""
 
-    T: Annotated[list[Positive], Field(min_length=1)]
+    T: Annotated[list[Steps], Field(min_length=1)]
     images: Annotated[int, Field(ge=8)]
 
 
 class Chains(Strict):
     """Which cell of every schedule the report animates, how many images, and how many frames."""
 
-    T: Positive
-    seed: Annotated[int, Field(ge=0)]
+    T: Steps
+    seed: Seed
     images: Annotated[int, Field(ge=1, le=32)]
     frames: Annotated[int, Field(ge=2, le=100)]
 
@@ -189,18 +189,23 @@ def parse(text: str, where: str = str(PATH), *, hint: str = COMPOSE) -> Params:
     return parse_yaml(Params, text, where, hint=hint)
 
 
-def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
-    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid.
-
-    Parameters that cannot go together are refused in the study's own; a kept run has proved that its own can.
-    """
+def read(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
+    """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise StudyError(f"cannot read: {error.strerror}", where=str(path), hint=absent) from error
     except UnicodeDecodeError as error:
         raise StudyError("not UTF-8", where=str(path), hint=wrong) from error
-    params = parse(text, str(path), hint=wrong)
+    return parse(text, str(path), hint=wrong)
+
+
+def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
+    """As ``read``; parameters that cannot go together are refused in the study's own params.yaml.
+
+    A kept run has proved that its own can.
+    """
+    params = read(path, absent=absent, wrong=wrong)
     if path == PATH:
         pairs.check(params, str(path))
     return params

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ddpm.errors import StudyError
+from stages.support.masking import mask
 
 
 class Strict(BaseModel):
@@ -27,11 +28,12 @@ def parse_yaml(model: type[Model], text: str, where: str, *, hint: str = "correc
     try:
         values = YAML(typ="safe").load(text)
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist, and the like
-        raise StudyError(f"not YAML: {' '.join(str(error).split())[:200]}", where=where, hint=hint) from error
+        raise StudyError(f"not YAML: {mask(' '.join(str(error).split()))[:200]}", where=where, hint=hint) from error
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first, count = error.errors()[0], error.error_count()
         key = ".".join(str(part) for part in first["loc"] if part not in TAGS) or "the file"
+        got = mask(repr(first["input"]))  # before it is cut, so that no half of an address is left
         more = f" (and {count - 1} more)" if count > 1 else ""
-        raise StudyError(f"{key}: {first['msg']}, got {first['input']!r:.80}{more}", where=where, hint=hint) from error
+        raise StudyError(f"{key}: {first['msg']}, got {got:.80}{more}", where=where, hint=hint) from error

@@ -32,17 +32,17 @@ TABLES = ("aggregate", "ranking")  # the stages whose tables are kept
 
 def run(folder: Path, jobs: int, cluster: str) -> None:
     """Bring the experiment's table up to date; StudyError when a stage fails or anything is left to run."""
-    for command in (
-        [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs), "--cluster", cluster],
-        ["dvc", "repro", "--quiet", *TABLES],
-    ):
-        if subprocess.run(command, cwd=folder, env=environment()).returncode:
-            raise StudyError(f"{' '.join(command[-3:])} failed, see above", where=str(folder), hint="run it again")
+    grid = [sys.executable, "-m", "stages.tools.grid", "--no-live", "--jobs", str(jobs), "--cluster", cluster]
+    # DVC's own errors are on stderr: not `--quiet`, which would hide them as well
+    for name, command, out in (("the grid", grid, None), ("dvc repro", ["dvc", "repro", *TABLES], subprocess.DEVNULL)):
+        if subprocess.run(command, cwd=folder, env=environment(), stdout=out).returncode:
+            raise StudyError(f"{name} failed, see above", where=str(folder), hint="run it again")
     dry = subprocess.run(
         ["dvc", "repro", "--dry", *TABLES], cwd=folder, env=environment(), capture_output=True, text=True
     )
     if dry.returncode or "Running stage" in dry.stdout:
-        raise StudyError("the table is not up to date after its run", where=str(folder), hint="run it again")
+        told = " ".join(["the table is not up to date after its run;", *dry.stderr.split()]).rstrip(";")
+        raise StudyError(told, where=str(folder), hint="run it again")
     if changed := git("status", "--porcelain", "--", *CODE, folder=folder).strip():
         raise StudyError(f"sources changed during the run: {changed}", where=str(folder), hint="remove the folder")
 

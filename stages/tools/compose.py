@@ -8,16 +8,23 @@ from typing import Annotated
 
 import typer
 
+from ddpm.errors import StudyError
 from stages.support.cli import command_line
+from stages.support.masking import mask
 
 app = typer.Typer(add_completion=False)
 
 
 def compose(output: Path, conf: Path, overrides: list[str]) -> None:
-    """Compose conf/config.yaml with Hydra overrides and write the result."""
+    """Compose conf/config.yaml with Hydra overrides and write the result; StudyError when Hydra does not take them."""
     from dvc.utils.hydra import compose_and_dump  # half a second to import
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
-    compose_and_dump(output, str(conf.resolve()), None, "config", "", overrides)
+    try:
+        compose_and_dump(output, str(conf.resolve()), None, "config", "", overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise StudyError(mask(str(error).splitlines()[0]), where=str(conf), hint="correct the overrides") from error
 
 
 @app.command(help=__doc__)

@@ -61,12 +61,15 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
             raise StudyError(
                 f"{name}: `seeds` and {{seed}} in the name go together", where=str(path), hint="correct it"
             )
-        found |= {
+        made = {
             name.replace("{seed}", str(seed)): entry.model_copy(
                 update={"overrides": (*entry.overrides, f'seed="{seed}"'), "seeds": ()}
             )
             for seed in entry.seeds
         } or {name: entry}
+        if twice := sorted(found.keys() & made.keys()):
+            raise StudyError(f"{twice[0]} is there twice", where=str(path), hint="rename one")
+        found |= made
     for name in found:
         if not re.fullmatch(NAME, name):
             raise StudyError(f"invalid name {name!r}", where=str(path), hint="use a-z, 0-9, - and .")
@@ -75,16 +78,12 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
 
 def composed(name: str, experiment: Experiment) -> str:
     """The text of the params.yaml of an experiment; StudyError when Hydra does not take its overrides."""
-    from hydra.errors import HydraException  # half a second to import
-    from omegaconf.errors import OmegaConfBaseException
-
     with TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
         try:
             compose(path, Path("conf"), list(experiment.overrides))
-        except (HydraException, OmegaConfBaseException) as error:
-            reason = str(error).splitlines()[0]
-            raise StudyError(f"{name}: {reason}", where=str(FILE), hint="correct its overrides") from error
+        except StudyError as error:
+            raise StudyError(f"{name}: {error.what}", where=str(FILE), hint="correct its overrides") from error
         return artifacts.read_bytes(path).decode()
 
 

@@ -104,6 +104,8 @@ class Follower:
                 log = json.loads(artifacts.read_tensors(path)[1].get("log", "[]"))
             except (OSError, StudyError):
                 continue  # the training has ended, and its checkpoint is gone
+            except ValueError as error:
+                raise StudyError("a checkpoint's log is not JSON", where=str(path)) from error
             if log:
                 store.set_patience()
                 load = self.gauge.read() if load is None else load  # once a look: of all trainings together
@@ -112,6 +114,7 @@ class Follower:
 
     def _send(self, cell: str, work: str, log: list[dict[str, Any]], written: float, load: dict[str, float]) -> int:
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             with store.lock(timeout=1):
@@ -125,7 +128,7 @@ class Follower:
                 store.send(client, before.run, points)
                 store.send(client, before.run, [(name, value, len(log)) for name, value in load.items()], written)
                 self.sent[key] = _Sent(before.run, len(log), written)
-        except (MlflowException, OSError, sqlite3.Error, Timeout) as error:
+        except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError, Timeout) as error:
             raise StudyError(mask(" ".join(str(error).split()))[:200], where=mask(store.tracking_uri())) from error
         return len(log) - before.steps
 

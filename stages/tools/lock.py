@@ -81,6 +81,8 @@ def share(folder: Path, source: Path) -> None:
     with Repo(str(source)) as repo:
         core, remotes = dict(repo.config["core"]), dict(repo.config["remote"])
         cache = repo.cache.local_cache_dir
+    private = folder / ".dvc" / "config.local"
+    private.touch(mode=0o600)  # a remote's password may be in it
     with Config(str(folder / ".dvc")).edit("local") as ours:
         ours["cache"]["dir"] = cache
         ours["remote"] = remotes

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from ddpm.errors import StudyError
 from stages.support import settings
+from stages.support.masking import mask
 from stages.support.paths import root
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
@@ -27,6 +29,7 @@ _PATIENCE = {
     "DO_NOT_TRACK": "true",
 }
 
+DATABASES = ("postgresql", "mysql", "mssql")  # which MLflow takes by SQLAlchemy, beside SQLite
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlruns"
 # columns that hold absolute addresses of files
@@ -98,15 +101,36 @@ def lock(timeout: float = -1) -> FileLock:
     return FileLock(path, timeout=timeout)
 
 
+def _client(uri: str) -> "MlflowClient":
+    """A client of a store that answers: MLflow tries a database that does not for minutes.
+
+    Raises:
+        StudyError: it does not answer, its driver is not installed, or the address is no address.
+    """
+    from mlflow import MlflowClient
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        if uri.startswith(DATABASES):
+            engine = create_engine(uri)
+            try:
+                engine.connect().close()
+            finally:
+                engine.dispose()
+        return MlflowClient(uri)
+    except (SQLAlchemyError, ImportError, ValueError) as error:  # ValueError: a port that is no number
+        reason = mask(" ".join(str(error).split()))[:200]
+        raise StudyError(f"MLflow: {reason}", where=mask(uri), hint="correct MLFLOW_TRACKING_URI") from error
+
+
 def connect() -> "tuple[MlflowClient, str]":
     """A client of the tracking server, and the id of the experiment, which is created where there is none."""
-    from mlflow import MlflowClient
-
     uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     file = database(uri)
     if file:
         follow(file, name)
-    client = MlflowClient(uri)
+    client = _client(uri)
     found = client.get_experiment_by_name(name)
     location = artifacts_of(file) if file else None
     return client, str(found.experiment_id if found else client.create_experiment(name, location))

@@ -6,6 +6,8 @@ Here the grid opens the runs of the trainings, so MLflow starts none, and the gr
 
 from typing import TYPE_CHECKING
 
+from ddpm.errors import StudyError
+
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
@@ -19,11 +21,15 @@ class Gauge:
         self._monitor: SystemMetricsMonitor | None = None
 
     def read(self) -> dict[str, float]:
-        """The load since the last reading; empty if nobody asks for it."""
+        """The load since the last reading; empty if nobody asks for it; StudyError if the variable is no yes or no."""
         from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-        if not MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():
+        try:
+            asked = MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get()
+        except ValueError as error:
+            raise StudyError(str(error), hint="set it to true or false") from error
+        if not asked:
             return {}
         first = self._monitor is None
         # it is never started, so it sends nothing; the address only keeps it from making a store of its own

@@ -111,7 +111,9 @@ class _Publisher:
     def _log_params(self, run: "Run", values: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        self.client.log_batch(run.info.run_id, params=[Param(key, str(value)[:500]) for key, value in values.items()])
+        self.client.log_batch(
+            run.info.run_id, params=[Param(key, mask(str(value))[:500]) for key, value in values.items()]
+        )
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
         """One run of one cell with all its samplers; False if it was complete already."""
@@ -166,6 +168,7 @@ def publish(params: settings.Params) -> Published:
     """
     store.set_patience()
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with store.lock():
@@ -174,7 +177,7 @@ def publish(params: settings.Params) -> Published:
             parent = publisher.send_study()
             grid, cells = params.grid, params.grid.cells()
             sent = sum(publisher.send_cell(cell, parent) for cell in cells)
-    except (MlflowException, OSError, sqlite3.Error) as error:
+    except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         reason = mask(" ".join(str(error).split()))[:200]
         hint = "run python -m stages.tools.publish later"
         raise StudyError(f"MLflow: {reason}", where=mask(store.tracking_uri()), hint=hint) from error

@@ -14,6 +14,7 @@ import numpy as np
 from ddpm import artifacts
 from stages import (
     aggregate,
+    chains,
     claims,
     classifier,
     comparisons,
@@ -95,6 +96,7 @@ def changes(says: str, before: str, after: str) -> Case:
 
 SCHEDULE = ("--schedule", "linear", "--T")
 SAMPLE = (*AXES, *SAMPLER)
+COSIN = ("--schedule", "cosin", "--T", "20", "--seed", "0")
 CASES = [
     *PARAMETERS,
     # schedules and T
@@ -105,6 +107,13 @@ CASES = [
     Case("beta at t = 10 is 1, outside [0, 1); raise T", schedule, (*SCHEDULE, "10")),
     Case("no group schedules.linar; did you mean linear?", schedule, ("--schedule", "linar", "--T", "20")),
     Case("no group schedules.cosin; did you mean cosine?", audit, ("--schedule", "cosin", "--T", "20")),
+    *(
+        Case("no group schedules.cosin; did you mean cosine? known are cosine, ", module, (*COSIN, *more))
+        for module, more in (
+            *((module, ()) for module in (train, heldout, chains)),
+            *((module, SAMPLER) for module in (sample, embed, fid)),
+        )
+    ),
     Case("unknown parameter 'bta'", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"bta": 1.0}}}),
     Case("outside [0, 1)", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"beta_min": -1.0}}}),
     Case("did you mean cosine?", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"kind": "cosin"}}}),

@@ -38,6 +38,23 @@ def test_figures_do_not_depend_on_the_environment(tmp_path: Path) -> None:
     assert drawn(tmp_path) == plain
 
 
+KERNELS = {"ATEN_CPU_CAPABILITY": "default", "DNNL_MAX_CPU_ISA": "SSE41", "ONEDNN_MAX_CPU_ISA": "AVX2",
+           "MKL_CBWR": "COMPATIBLE"}  # fmt: skip
+
+
+def test_kernels_of_torch() -> None:
+    """Variables that choose other kernels change the bytes of a convolution, unless they are taken away."""
+    code = """import hashlib, stages, torch
+x, w = torch.randn(8, 16, 28, 28, generator=torch.manual_seed(0)), torch.randn(16, 16, 3, 3)
+found = torch.conv2d(x, w).flatten(1)
+print(hashlib.sha256((found @ found.T).numpy().tobytes()).hexdigest())"""
+    plain, other = (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **more}, capture_output=True).stdout
+        for more in ({}, KERNELS)
+    )
+    assert plain == other != b""
+
+
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
 def test_threads_of_linear_algebra(name: str) -> None:
     code = f"import os, stages; print(os.environ['{name}'])"

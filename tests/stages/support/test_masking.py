@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,19 @@ SECRET = "s3cr3t-Passw0rd"  # noqa: S105  # planted
         (f"two: http://a:{SECRET}@x/ and 'ftp://b:{SECRET}@y'", "two: http://***@x/ and 'ftp://***@y'"),
         (f"postgresql://db/runs?user=ann&password={SECRET}&x=1", "postgresql://db/runs?user=ann&password=***&x=1"),
         (f"https://host/a?X-Amz-Security-Token={SECRET}", "https://host/a?X-Amz-Security-Token=***"),
-        (f"https://host/a?sig=1&access_token={SECRET};b=2", "https://host/a?sig=1&access_token=***;b=2"),
+        (f"https://host/a?x=1&access_token={SECRET};b=2", "https://host/a?x=1&access_token=***;b=2"),
+        (f"http://ann:it's-{SECRET}@host/", "http://***@host/"),
+        (f'http://ann:"{SECRET}"@host/', "http://***@host/"),
+        (f"postgresql://ann:a/b@{SECRET}@db/x", "postgresql://***@db/x"),
+        (f"postgresql://ann:a/?#'b@{SECRET}@db/x", "postgresql://***@db/x"),
+        (f"{{'uri': 'http://ann:{SECRET}@host', 'mail': 'a@b'}}", "{'uri': 'http://***@host', 'mail': 'a@b'}"),
+        (f"sqlite:///q.db?key={SECRET}", "sqlite:///q.db?key=***"),
+        (f"https://host/a?sig={SECRET}&auth={SECRET}", "https://host/a?sig=***&auth=***"),
+        (f"https://host/a?X-Amz-Credential={SECRET}", "https://host/a?X-Amz-Credential=***"),
+        (f"host=db user=ann password='{SECRET} x' dbname=y", "host=db user=ann password=*** dbname=y"),
+        (f"AccountName=a;AccountKey={SECRET};B=c", "AccountName=a;AccountKey=***;B=c"),
+        (f"//registry/:_authToken={SECRET}", "//registry/:_authToken=***"),
+        (f"'Authorization': 'Bearer {SECRET}'", "'Authorization': 'Bearer ***'"),
     ],
 )
 def test_addresses(text: str, shown: str) -> None:
@@ -39,6 +52,9 @@ def test_addresses(text: str, shown: str) -> None:
         "ann@example.org",
         "file:///home/ann/my%20study/mlruns",
         "tokens: 12, 3:4 @ 5",
+        "TOKENIZERS_PARALLELISM=false",
+        "git config user.email=ann@host and http://host/a",
+        "keys=3, monkey=4",
     ],
 )
 def test_other_text_stays(text: str) -> None:
@@ -49,6 +65,29 @@ def test_secrets_of_the_environment_alone_and_decoded(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-123456")
     monkeypatch.setenv("SOME_PROXY", "http://ann:p%40ss%2Fword@proxy:3128")
     assert mask("sent tok-123456 with p@ss/word or p%40ss%2Fword") == "sent *** with *** or ***"
+
+
+@pytest.mark.parametrize("password", ["it's", "a b c", 'q"uo"te', "x@y:z", "a/b@c", "p#q?r"])
+def test_passwords_that_libraries_repeat_without_the_address(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{password}@127.0.0.1:9")
+    sent = b64encode(f"ann:{password}".encode()).decode()
+    assert mask(f"invalid address 'ann:{password}@127.0.0.1:9', sent {sent}.") == (
+        "invalid address 'ann:***@127.0.0.1:9', sent ***."
+    )
+
+
+@pytest.mark.parametrize("words", [["--cluster", "tcp://ann:{}@head:1"], ["--cluster=tcp://ann:{}@head:1"]])
+def test_passwords_among_the_arguments(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["grid", *(word.format(SECRET) for word in words)])
+    assert mask(f"invalid address 'ann:{SECRET}@head:1'") == "invalid address 'ann:***@head:1'"
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "DATABRICKS_TOKEN", "NPM_TOKEN", "DVC_REMOTE_PASSWORD", "GOOGLE_API_KEY", "AWS_ACCESS_KEY_ID"]
+)
+def test_variables_by_their_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, SECRET)
+    assert mask(f"header {SECRET}") == "header ***"
 
 
 ADDRESSES = [

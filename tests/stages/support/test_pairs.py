@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ddpm.errors import StudyError
-from stages.support import pairs, settings
+from stages.support import settings
 from stages.tools.compose import compose
 from tests.conftest import ROOT, edit_params
 
@@ -29,6 +29,11 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"reference": {"images": 500}}, "sample.images is 1,000, more than reference.images, 500"),
         ({"reference": {"images": 57_000}}, "reference.floor_images is 61,000, more than the training images, 60,000"),
         ({"validation": {"images": 4001}}, "validation.images is 4,001, more than reference.floor_images"),
+        ({"validation": {"images": 1000}}, "more than what 2 of ten digits have of reference.floor_images, 900"),
+        (
+            {"validation": {"images": 2701, "levels": [0.1, 0.5]}},
+            "what 6 of ten digits have of reference.floor_images, 2,700",
+        ),
         ({"fid": {"kid_images": 20_000}}, "fid.kid_images is 20,000, more than reference.images, 10,000"),
         ({"fid": {"kid_block": 501}}, "2 x fid.kid_block is 1,002, more than sample.images, 1,000"),
         ({"fid": {"kid_images": 100}}, "2 x fid.kid_block is 200, more than fid.kid_images, 100"),
@@ -45,6 +50,18 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"ideal": {"T": [5]}}, "schedule linear, T = 5: beta at t ="),
         ({"network": {"channels": [8] * 4}}, "network: patch 2 and 4 levels do not divide"),
         ({"network": {"kind": "tiny"}}, "train.muon_learning_rate: Muon is for networks of kind unet only"),
+        (
+            {"network": {"kind": "tiny"}, "train": {"muon_learning_rate": 0}},
+            "network.kind: unknown kind 'tiny'; choose one of unet, ",
+        ),
+        ({"extractor": "inception-2048"}, "unknown extractor 'inception-2048'; choose one of inception-nsfwjs-768, "),
+        # what stands in names of files and stages
+        ({"grid": {**GRID, "T": [50.0]}}, "grid.T.0: Input should be a valid integer, got 50.0"),
+        ({"grid": {**GRID, "seed": [True]}}, "grid.seed.0: Input should be a valid integer, got True"),
+        ({"grid": {**GRID, "seed": ["0"]}}, "grid.seed.0: Input should be a valid integer, got '0'"),
+        ({"ideal": {"T": [50.0]}}, "ideal.T.0: Input should be a valid integer"),
+        ({"grid": {**GRID, "schedule": ["a/b"]}}, "grid.schedule.0: String should match pattern"),
+        ({"grid": {**GRID, "sampler": ["$(x)"]}}, "grid.sampler.0: String should match pattern"),
         # lists
         ({"grid": {**GRID, "seed": [0, 0, 0]}}, "grid.seed: 0 is listed 3 times; list it once"),
         ({"grid": {**GRID, "T": [50, 100, 50]}}, "grid.T: 50 is listed 2 times"),
@@ -69,7 +86,7 @@ def test_refused_when_read(whole: Path, change: dict[str, Any], says: str) -> No
 @pytest.mark.parametrize("preset", ["study", "smoke", "report", "course", "large"])
 def test_presets_go_together(whole: Path, preset: str) -> None:
     compose(whole / "params.yaml", ROOT / "conf", [f"preset={preset}"])
-    pairs.check_chains(settings.load())
+    settings.load()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +95,7 @@ def test_presets_go_together(whole: Path, preset: str) -> None:
 def test_a_chain_of_a_cell_outside_the_grid(whole: Path, change: dict[str, object], says: str) -> None:
     edit_params(whole, chains=change)
     with pytest.raises(StudyError, match=says):
-        pairs.check_chains(settings.load())
+        settings.load()
 
 
 def test_kept_runs_are_read_as_they_are(whole: Path) -> None:
@@ -127,3 +144,20 @@ def test_a_key_twice_is_refused() -> None:
 def test_the_committed_file_means_the_same_to_both_readers() -> None:
     text = (ROOT / "params.yaml").read_text()
     assert settings.parse(text).model_dump(mode="json")["schedules"] == yaml.safe_load(text)["schedules"]
+
+
+@pytest.mark.parametrize("override", ["nope=1", 'seed=""', "preset=nope", "T=[", "train.epochs"])
+def test_what_hydra_does_not_take_is_one_line(tmp_path: Path, override: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        compose(tmp_path / "params.yaml", ROOT / "conf", [override])
+    assert str(caught.value).endswith("; correct the overrides")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "params.yaml").exists()
+
+
+@pytest.mark.parametrize("cut", range(20, 100, 7))
+def test_no_part_of_an_address_is_left_where_a_value_is_cut(cut: int) -> None:
+    name = "http://ann:" + "PW" * cut + "@host"
+    with pytest.raises(StudyError) as caught:
+        settings.parse((ROOT / "params.yaml").read_text().replace("  name: mnist", f"  name: {name}", 1))
+    assert "PW" not in str(caught.value)

@@ -31,8 +31,7 @@ def test_every_experiment_is_a_valid_study_other_than_the_default(name: str, mon
     params = settings.parse(experiments.composed(name, experiments.read()[name]))
     assert params != settings.load()
     assert params.grid.cells()
-    pairs.check(params, "params.yaml")
-    pairs.check_chains(params)
+    pairs.check(params, name)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("seed-", "first-step"))])
@@ -52,6 +51,10 @@ def test_what_is_for_the_claims_covers_the_grids_T(name: str, monkeypatch: pytes
         ("experiments: {'a-{seed}': {question: q, overrides: []}}", "a-{seed}: `seeds` and {seed} in the name"),
         ("experiments: {a: {question: q, overrides: [x=1], cost: 0}}", "experiments.a.cost: "),
         ("experiments: {../a: {question: q, overrides: [x=1]}}", "invalid name '../a'"),
+        (
+            "experiments: {a-1: {question: q, overrides: []}, 'a-{seed}': {question: q, overrides: [], seeds: [1]}}",
+            "a-1 is there twice; rename one",
+        ),
         ("experiments: [", "not YAML"),
     ],
 )

@@ -1,11 +1,13 @@
 """Losses reach MLflow while a training runs; publishing completes the same run, with every point once."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddpm import artifacts
+from ddpm.errors import StudyError
 from stages import train
 from stages.support import resume, settings
 from stages.support.resume import Resume
@@ -124,3 +126,38 @@ def test_damaged_and_foreign_checkpoints_are_left(tiny_study: Path) -> None:
     artifacts.write_tensors(folder / "train-mine" / "state.safetensors", {}, {"log": "[{}]"})
     assert follower().look() == 0
     assert not (tiny_study / store.DATABASE).exists()
+
+
+@pytest.mark.parametrize("value", ["yes", "on", "2"])
+def test_a_variable_that_is_no_yes_or_no_is_said(whole_grid: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", value)
+    train_until(1, monkeypatch)
+    with pytest.raises(StudyError, match=r"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.*; set it to true or false"):
+        follower().look()
+
+
+def test_a_log_that_is_not_json_is_said(tiny_study: Path) -> None:
+    path = tiny_study / ".work" / "resume" / f"train-{CELL}-{'0' * 32}" / "state.safetensors"
+    artifacts.write_tensors(path, {}, {"log": "[{"})
+    with pytest.raises(StudyError, match=r"state.safetensors: a checkpoint's log is not JSON"):
+        follower().look()
+
+
+def test_a_server_that_never_answers_holds_the_end_up_for_two_seconds_at_most(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(live, "EVERY_SECONDS", 0.01)
+        path = tiny_study / ".work" / "resume" / f"train-{CELL}-{'0' * 32}" / "state.safetensors"
+        artifacts.write_tensors(path, {}, {"log": '[{"epoch": 1, "step": 1, "images": 32, "loss": 1.0}]'})
+        follows = follower()
+        join = follows._thread.join
+        monkeypatch.setattr(follows._thread, "join", waited.append)
+        with follows:
+            asked, _ = silent.accept()  # by the thread
+        asked.close()
+        join()
+    assert waited == [2.0]
+    assert follows.sent == {}

@@ -78,6 +78,7 @@ def test_a_clone_shares_the_cache_and_the_remotes(study: Study, tmp_path: Path) 
     study.call("git", "clone", "-q", ".", str(clone))
     lock.share(clone, study.root)
     lock.share(clone, study.root)
+    assert (clone / ".dvc" / "config.local").stat().st_mode & 0o077 == 0  # a remote's password may be in it
     assert lock.remote(clone) == "shared"
     study.call("dvc", "--cd", str(clone), "push", FID)
     assert len([path for path in (tmp_path / "store").rglob("*") if path.is_file()]) == 1

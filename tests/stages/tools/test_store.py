@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ddpm.errors import StudyError
 from stages.tools import store
 
 EXPERIMENT = "ddpm-mnist"
@@ -75,3 +76,26 @@ def test_the_default_address_has_no_folder_name_in_it(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("uri", ["http://host", "postgresql://host/x", "sqlite://", "sqlite:///"])
 def test_other_stores_have_no_file(uri: str) -> None:
     assert store.database(uri) is None
+
+
+PASSWORD = "s3cr3t-Passw0rd"  # noqa: S105  # planted
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        (f"postgresql+psycopg2://ann:{PASSWORD}@127.0.0.1:9/db", "onnection"),  # MLflow would try it for two minutes
+        (f"postgresql+nothing://ann:{PASSWORD}@127.0.0.1:9/db", "plugin"),
+        (f"mysql+pymysql://ann:{PASSWORD}@127.0.0.1:9/db", "pymysql"),
+        (f"postgresql+psycopg2://ann:x@y:{PASSWORD}@127.0.0.1:9/db", "MLflow: "),
+        (f"postgresql+psycopg2://ann:{PASSWORD}@127.0.0.1:port/db", "MLflow: "),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatch, uri: str, says: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(StudyError, match=says) as caught:
+        store.connect()
+    told = str(caught.value)
+    assert told.endswith("; correct MLFLOW_TRACKING_URI")
+    assert PASSWORD not in told
+    assert "\n" not in told
