@@ -95,11 +95,13 @@ def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def edit_params(root: Path, **changes: dict[str, object]) -> None:
-    """Change groups of the params.yaml in ``root``."""
+    """Change groups of the params.yaml in ``root``; ``chains`` follows the grid, as in conf/config.yaml."""
     path = root / "params.yaml"
     params = yaml.safe_load(path.read_text())
     for group, values in changes.items():
         params[group] = {**params.get(group, {}), **values} if isinstance(values, dict) else values
+    if "grid" in changes and "chains" not in changes:
+        params["chains"] |= {axis: params["grid"][axis][0] for axis in ("T", "seed") if params["grid"][axis]}
     path.write_text(yaml.safe_dump(params))
 
 

@@ -81,7 +81,7 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     if tables.has(FIRST_STEP, ["cosine", "sigmoid"]):
         left["the clip in the first reverse step alone"] = _log_ratios(tables, FIRST_STEP).mean(axis=1)
     else:
-        missing = f"; there are no cells of {FIRST_STEP} yet"
+        missing = f"; {FIRST_STEP} was not sampled on both schedules"
     parts = [statistics.below(slope, per_doubling, tables.confidence)]
     parts += [statistics.above(per_seed(values), 0.0, tables.confidence) for values in left.values()]
     found = statistics.given(_worse(tables, 0.0), statistics.all_of(parts))

@@ -36,6 +36,10 @@ two. One step seems to be the cause: cosine's first reverse step multiplies the 
 at every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
 FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training; the
 table says how many seeds would decide what is open."""
+OTHER = (
+    "Another network, {name} (T = {all_T}): linear {linear}, sigmoid {sigmoid}, cosine {cosine}, "
+    "and {clipped} with the clip."
+)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -85,14 +89,19 @@ def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str])
     return markdown(["Schedule, sampler", "Seeds", *(f"T = {T}" for T in all_T)], lines)
 
 
-def answer(rows: Sequence[Row], schedules: Sequence[Row]) -> str:
-    """The answer in five sentences: an author reads again whether their words still fit when the numbers change."""
+def _over_T(means: Any) -> dict[str, str]:
+    """What the answer says of a network: the range over T of mean FIDs by schedule, sampler and T."""
+    asked = {name: (name, "ancestral") for name in ("linear", "sigmoid", "cosine")}
+    asked |= {"clipped": ("cosine", "clipped"), "first": ("cosine", "clipped-first")}
+    there = {name: means[key] for name, key in asked.items() if key in means.index.droplevel("T")}
+    return {name: f"{found.min():.2f} to {found.max():.2f}" for name, found in there.items()}
+
+
+def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, Sequence[Row]]) -> str:
+    """The answer in six sentences: an author reads again whether their words still fit when the numbers change."""
     table = results(rows)
     means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
     all_T = sorted(table["T"].unique().tolist())
-
-    def over_T(schedule: str, sampler: str = "ancestral") -> str:
-        return f"{means[schedule, sampler].min():.2f} to {means[schedule, sampler].max():.2f}"
 
     def ends(schedule: str) -> str:
         first, last = (means[schedule, "ancestral", T] for T in (all_T[0], all_T[-1]))
@@ -103,16 +112,18 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row]) -> str:
         gain=" to ".join(sorted(gains, key=float)),
         seeds=table["seed"].nunique(),
         baseline=f"{table['fid_floor'].mean():.2f}",
-        linear=over_T("linear"),
-        sigmoid=over_T("sigmoid"),
-        cosine=over_T("cosine"),
-        clipped=over_T("cosine", "clipped"),
-        first=over_T("cosine", "clipped-first"),
+        **_over_T(means),
         smallest=all_T[0],
         largest=all_T[-1],
         ends=", ".join(ends(schedule) for schedule in ("linear", "sigmoid", "cosine")),
     )
-    return fill(text, WIDTH)
+    sentences = [text]
+    for name, found in others.items():
+        table = results(found)
+        there = ", ".join(map(str, sorted(table["T"].unique().tolist())))
+        said = _over_T(table.groupby(["schedule", "sampler", "T"])["fid"].mean())
+        sentences.append(OTHER.format(name=name, all_T=there, **said))
+    return fill(" ".join(sentences), WIDTH)
 
 
 def changes(found: Row) -> str:
@@ -139,14 +150,19 @@ def variance(found: Row) -> str:
     return markdown(["Cells", "Component", "One standard deviation, as a factor on the FID", "Share"], lines)
 
 
-def of_networks(params: settings.Params) -> str:
-    """A table of FIDs for every other network that has runs, under its name."""
+def _others(params: settings.Params) -> dict[str, Sequence[Row]]:
+    """The cells of every other network that has runs."""
     names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
+    found = networks.find(names, params, lambda _: None)
+    return {name: rows for name, network in found.items() if (rows := networks.rows_of(network.runs))}
+
+
+def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -> str:
+    """A table of FIDs for every other network, under its name."""
     parts = []
-    for name, network in networks.find(names, params, lambda _: None).items():
-        if rows := networks.rows_of(network.runs):
-            samplers = list(dict.fromkeys(row["sampler"] for row in rows))
-            parts.append(f"{name[:1].upper()}{name[1:]}:\n\n{fids(rows, samplers, params.grid.schedule)}")
+    for name, rows in others.items():
+        samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+        parts.append(f"{name[:1].upper()}{name[1:]}:\n\n{fids(rows, samplers, schedules)}")
     return "\n\n".join(parts) or "None has runs yet: `make campaign ONLY=norm-all` makes the first."
 
 
@@ -160,12 +176,13 @@ def blocks() -> dict[str, str]:
     every = [*own, *other_seeds(params, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps = [row for row in late if row["schedule"] == "cosine"]
+    others = _others(params)
     return {
-        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv")) if late else "",
+        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), others) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
-        "networks": of_networks(params),
+        "networks": of_networks(others, params.grid.schedule),
         "changes": changes(comparisons),
         "variance": variance(components),
     }

@@ -172,7 +172,7 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_aggregate_reads_the_grid_and_nothing_else(whole_grid: Path) -> None:
-    edit_params(whole_grid, grid={"schedule": ["cosine"], "T": [30]})
+    edit_params(whole_grid, grid={"schedule": ["cosine"], "T": [20]})
     run(aggregate)
     assert len(Path("metrics/fid_of_T.csv").read_text().splitlines()) == 1 + 2
 
