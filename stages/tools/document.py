@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
 {linear}, sigmoid {sigmoid}, cosine {cosine}; held-out real images have {baseline}. Cosine varies most
 between trainings; clipping the predicted x_0 to [-1, 1] gives it {clipped} and hardly changes the other
-two. One step seems to be the cause: cosine's first reverse step multiplies the network's error by {gain},
+two. One step {is_} the cause: cosine's first reverse step multiplies the network's error by {gain},
 at every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
 FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training; the
 table says how many seeds would decide what is open."""
@@ -97,7 +97,7 @@ def _over_T(means: Any) -> dict[str, str]:
     return {name: f"{found.min():.2f} to {found.max():.2f}" for name, found in there.items()}
 
 
-def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, Sequence[Row]]) -> str:
+def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, Sequence[Row]], one_step: str) -> str:
     """The answer in six sentences: an author reads again whether their words still fit when the numbers change."""
     table = results(rows)
     means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
@@ -109,6 +109,7 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, S
 
     gains = {f"{row['last_step_gain']:.0f}" for row in schedules if row["schedule"] == "cosine"}
     text = ANSWER.format(
+        is_="is" if one_step == "supported" else "seems to be",
         gain=" to ".join(sorted(gains, key=float)),
         seeds=table["seed"].nunique(),
         baseline=f"{table['fid_floor'].mean():.2f}",
@@ -176,9 +177,9 @@ def blocks() -> dict[str, str]:
     every = [*own, *other_seeds(params, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps = [row for row in late if row["schedule"] == "cosine"]
-    others = _others(params)
+    others, one_step = _others(params), claims["claims"].get("one-step", {}).get("verdict", "")
     return {
-        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), others) if late else "",
+        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), others, one_step) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
