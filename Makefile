@@ -56,7 +56,7 @@ demo: $(VENV)/.installed  ## train one small model in a minute and show its reve
 	python -m stages.tools.demo $(call option,SCHEDULE,--schedule) $(call option,T,--T) $(call option,SEED,--seed)
 
 test: $(VENV)/.installed-dev  ## run the tests, with the coverage of ddpm/
-	python -m pytest --numprocesses auto --durations 30 --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
+	python -m pytest --numprocesses auto --dist worksteal --durations 30 --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
 
 torture: $(VENV)/.installed-dev  ## fault injection: 100 random kills, then other faults (KILLS=10: ten kills only)
 	dvc repro mnist weights > /dev/null
