@@ -105,7 +105,7 @@ class Follower:
             except (OSError, StudyError):
                 continue  # the training has ended, and its checkpoint is gone
             except ValueError as error:
-                raise StudyError("a checkpoint's log is not JSON", where=str(path)) from error
+                raise StudyError("a checkpoint's log is not JSON", where=str(path), hint="remove it") from error
             if log:
                 store.set_patience()
                 load = self.gauge.read() if load is None else load  # once a look: of all trainings together
