@@ -26,19 +26,23 @@ from benchmarks.gpu_grid import ROOT, Tree, merged, preset
 
 app = typer.Typer(add_completion=False)
 
-MAKE_NO_TABLE = {"ranking", "claims", "comparisons", "report"}
+MAKE_NO_TABLE = {"claims", "comparisons", "report"}
+READ_FOLDERS = {"prune", "digits", "ranking", "aggregate"}  # stages to repeat when the grid has grown
 SCHEDULES = ["linear", "cosine", "sigmoid"]
-# name -> what changes, what it may cost in seconds; in this order, as long as there is time
-EXPERIMENTS: dict[str, tuple[Tree, float]] = {
-    "T-4000": ({"grid": {"schedule": SCHEDULES, "T": [4000], "seed": [0]}}, 60),
-    "report-network": (
-        merged(
-            preset("report"),
-            {"compute": {"precision": "float32"}, "grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}},
-        ),
-        90,
-    ),
-    "epochs-50": ({"train": {"epochs": 50}, "grid": {"schedule": SCHEDULES, "T": [50], "seed": [0]}}, 80),
+FIRST_STEP = ["ancestral", "clipped", "clipped-first", "clipped-rest", "late-start"]
+
+
+def _report(seeds: list[int], **axes: list[str]) -> Tree:
+    """The report's network at T = 50 and 200, bfloat16."""
+    return merged(preset("report"), {"grid": {"schedule": SCHEDULES, "T": [50, 200], "seed": seeds} | axes})
+
+
+# what is left of the time goes to these, one after another in one folder: a later one uses what an earlier one made
+EXPERIMENTS: dict[str, Tree] = {
+    "report-network-3": _report([3]),
+    "report-network-3-4": _report([3, 4]),
+    "report-network-seeds": _report([3, 4, 5]),
+    "report-network-first-step": _report([3, 4, 5], schedule=["cosine"], sampler=FIRST_STEP),
 }
 
 
@@ -72,29 +76,30 @@ class Script:
         print(name, self.found["parts"][name], flush=True)
         (self.out / "gpu.json").write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n")
 
-    def study(self, name: str, changes: Tree, workers: int) -> dict[str, Any]:
-        """A study with some parameters changed, from its first process to the last distance; its table is kept."""
-        with tempfile.TemporaryDirectory() as folder:
-            here = Path(folder)
-            params = merged(self.params, merged({"data": {"directory": str(self.data)}}, changes))
-            gpu_grid.prepare(here, params)
-            todo = list(gpu_grid.jobs(params, MAKE_NO_TABLE))
-            table = [job for job in todo if job.stage == "aggregate"]
-            measured = [job for job in todo if job.stage != "aggregate"]
-            try:
-                found = gpu_grid.run(here, measured, workers, self.deadline)
-                gpu_grid.run(here, table, 1, self.deadline)
-            finally:
-                (here / "params.yaml").write_text(yaml.safe_dump(merged(self.params, changes), sort_keys=False))
-                with tarfile.open(self.out / f"{name}.tar.gz", "w:gz") as tar:
-                    for path in ("params.yaml", "metrics", ".work"):
-                        if (here / path).exists():
-                            tar.add(here / path, f"{name}/{path}", filter=_small)
+    def study(self, name: str, changes: Tree, workers: int, here: Path) -> dict[str, Any]:
+        """A study with some parameters changed, from its first process to its table, which is kept.
+
+        Args:
+            here: the study's folder; what an earlier study of the same parameters but the grid left there is used.
+        """
+        params = gpu_grid.composed(self.params, merged({"data": {"directory": str(self.data)}}, changes))
+        gpu_grid.prepare(here, params)
+        todo = [
+            job for job in gpu_grid.jobs(params, MAKE_NO_TABLE)
+            if job.stage in READ_FOLDERS or not all((here / out).exists() for out in job.outs)
+        ]  # fmt: skip
+        table = [job for job in todo if job.stage in ("aggregate", "ranking")]
+        measured = [job for job in todo if job not in table]
+        try:
+            found = gpu_grid.run(here, measured, workers, self.deadline)
+            gpu_grid.run(here, table, 2, self.deadline)
+        finally:
+            (here / "params.yaml").write_text(yaml.safe_dump(gpu_grid.composed(self.params, changes), sort_keys=False))
+            with tarfile.open(self.out / f"{name}.tar.gz", "w:gz") as tar:
+                for path in ("params.yaml", "metrics", ".work/times.jsonl"):
+                    if (here / path).exists():
+                        tar.add(here / path, f"{name}/{path}")
         return found
-
-
-def _small(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if "/resume" in member.name else member
 
 
 def cuda_tests() -> dict[str, Any]:
@@ -128,17 +133,23 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder with MNIST's files and the weights' original file.")],
     out: Annotated[Path, typer.Option(help="Where gpu.json and the tables go.")],
     budget: Annotated[float, typer.Option(help="Seconds that the call may take.")] = 465,
-    workers: Annotated[int, typer.Option(help="Processes at a time that use the GPU.")] = 6,
+    workers: Annotated[int, typer.Option(help="Processes at a time that use the GPU.")] = 10,
+    parts: Annotated[str, typer.Option(help="tests, rates, grid or experiments, with commas; all, if not given.")] = "",
 ) -> None:
-    """Run all parts, the grid before the rates: it needs most of the time."""
+    """Run all parts."""
     if not torch.cuda.is_available():
         raise SystemExit("error: no CUDA GPU here")
     script = Script(data, out, budget)
-    script.part("tests", 20, cuda_tests)
-    script.part("grid", 120, lambda: script.study("grid", preset("large"), workers))
-    script.part("rates", 30, lambda: rates(script))
-    for name, (changes, needs) in EXPERIMENTS.items():
-        script.part(name, needs, lambda name=name, changes=changes: script.study(name, changes, workers))  # type: ignore[misc]
+    with tempfile.TemporaryDirectory() as grid, tempfile.TemporaryDirectory() as report:
+        known: dict[str, tuple[float, Callable[[], Any]]] = {
+            "tests": (20, cuda_tests),
+            "rates": (30, lambda: rates(script)),
+            "grid": (120, lambda: script.study("grid", preset("large"), workers, Path(grid))),
+        }
+        for name, changes in EXPERIMENTS.items():
+            known[name] = (60, lambda name=name, changes=changes: script.study(name, changes, workers, Path(report)))  # type: ignore[misc]
+        for name in parts.replace("experiments", ",".join(EXPERIMENTS)).split(",") if parts else known:
+            script.part(name, *known[name])
 
 
 if __name__ == "__main__":

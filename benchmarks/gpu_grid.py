@@ -98,12 +98,19 @@ def jobs(params: Tree, leave_out: set[str]) -> Iterator[Job]:
             )
 
 
+def composed(base: Tree, changes: Tree) -> Tree:
+    """``merged``, with chains and the optimal denoiser of the grid's first T and seed."""
+    found = merged(base, changes)
+    first = {axis: found["grid"][axis][0] for axis in ("T", "seed")}
+    return merged(found, {"chains": first, "ideal": {"T": [first["T"]]}})
+
+
 def prepare(folder: Path, params: Tree) -> None:
     """The sources and the parameters of a study in a folder of its own."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
         else:
             shutil.copy(source, folder / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -150,15 +157,20 @@ def run(folder: Path, todo: list[Job], workers: int, deadline: float) -> dict[st
         RuntimeError: a job failed; it says what was printed last.
         TimeoutExpired: a job was not done at the deadline, a value of ``time.monotonic``.
     """
-    started, waiting = time.monotonic(), list(todo)
+    started = time.monotonic()
+    order = {stage: number for number, stage in enumerate(dict.fromkeys(job.stage for job in todo))}
+    waiting = sorted(todo, key=lambda job: -order[job.stage])  # finish a cell before the next is begun
     running: dict[Future[float], Job] = {}
     stages: dict[str, dict[str, float]] = {}
-    with ThreadPoolExecutor(workers) as gpu, ThreadPoolExecutor(os.cpu_count() or 1) as host:
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as gpu, ThreadPoolExecutor(cores) as host:
         while waiting or running:
             open_jobs = [*waiting, *running.values()]
             for job in [job for job in waiting if not any(job.needs(other) for other in open_jobs if other is not job)]:
-                waiting.remove(job)
-                running[(host if job.stage in HOST else gpu).submit(_run, job, folder, deadline)] = job
+                pool, places = (host, cores) if job.stage in HOST else (gpu, workers)
+                if sum((other.stage in HOST) == (job.stage in HOST) for other in running.values()) < places:
+                    waiting.remove(job)
+                    running[pool.submit(_run, job, folder, deadline)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 job = running.pop(future)
