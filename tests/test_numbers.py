@@ -112,3 +112,25 @@ def test_no_other_distance_is_quoted_by_hand(path: Any) -> None:
     numbers = set(re.findall(r"\b(\d+\.\d+) times|FIDs? (?:of|is|has)? ?(\d+\.\d+)", plain(str(path))))
     known = {"1.64", "1.6", "0.90", "0.6", "1.9"}  # the tests above; a machine's speed; stages' own constant
     assert {a or b for a, b in numbers} <= known
+
+
+def test_the_gpu() -> None:
+    """Numbers of benchmarks/gpu.md, README and how-to are those of gpu.json."""
+    found = artifacts.read_json(ROOT / "benchmarks" / "gpu.json")
+    rates, text = found["rates"], plain("benchmarks/gpu.md")
+    for name in ("training", "sampling", "features"):
+        for case, values in rates[name].items():
+            assert f"{sorted(values)[1]:,.0f}" in text, case
+    peers = {name: [sorted(rates[name][case])[1] for case in rates[name] if "ours" not in case]
+             for name in ("training", "sampling")}  # fmt: skip
+    for name, what in (("training", "training is {:.0f} times"), ("sampling", "sampling {:.0f} times")):
+        assert what.format(sorted(rates[name]["ours"])[1] / max(peers[name])) in text
+    first, second = rates["train_5_epochs_seconds"]
+    assert f"(first training of the process: {first:.1f}) | {second:.1f} |" in text
+    assert f"batches of 2,500 | {rates['sample_10000_in_800_steps_seconds']:.1f} |" in text
+    seconds = f"{found['grid']['wall_seconds']:.0f}"
+    assert f"**{seconds} s**" in text
+    says(f"10,000 samples of every cell and sampler take {seconds} seconds on an H200")
+    for stage, row in found["grid"]["stages"].items():
+        if row.get("seconds", 0) > 100:
+            assert f"| {stage} | {row['runs']} | {row['seconds']:.0f} |" in text

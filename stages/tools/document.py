@@ -34,11 +34,11 @@ ANSWER = """**Answer, for this study's network** (FID: means over {seeds} traini
 between trainings; clipping the predicted x_0 to [-1, 1] gives it {clipped} and hardly changes the other
 two. One step {is_} the cause: cosine's first reverse step multiplies the network's error by {gain},
 at every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
-FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training; the
-table says how many seeds would decide what is open."""
+FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training and on
+the network; the table says how many seeds would decide what is open."""
 OTHER = (
-    "Another network, {name} (T = {all_T}): linear {linear}, sigmoid {sigmoid}, cosine {cosine}, "
-    "and {clipped} with the clip."
+    "**With another network**, {name} ({seeds} training seeds, T = {all_T}), linear has {linear}, sigmoid {sigmoid}, "
+    "cosine {cosine}, and {clipped} with the clip."
 )
 
 
@@ -123,8 +123,8 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, S
         table = results(found)
         there = ", ".join(map(str, sorted(table["T"].unique().tolist())))
         said = _over_T(table.groupby(["schedule", "sampler", "T"])["fid"].mean())
-        sentences.append(OTHER.format(name=name, all_T=there, **said))
-    return fill(" ".join(sentences), WIDTH)
+        sentences.append(OTHER.format(name=name, all_T=there, seeds=table["seed"].nunique(), **said))
+    return "\n\n".join(fill(sentence, WIDTH) for sentence in sentences)
 
 
 def changes(found: Row) -> str:
