@@ -14,6 +14,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,12 +38,18 @@ def _report(seeds: list[int], **axes: list[str]) -> Tree:
     return merged(preset("report"), {"grid": {"schedule": SCHEDULES, "T": [50, 200], "seed": seeds} | axes})
 
 
-# what is left of the time goes to these, one after another in one folder: a later one uses what an earlier one made
-EXPERIMENTS: dict[str, Tree] = {
-    "report-network-3": _report([3]),
-    "report-network-3-4": _report([3, 4]),
-    "report-network-seeds": _report([3, 4, 5]),
-    "report-network-first-step": _report([3, 4, 5], schedule=["cosine"], sampler=FIRST_STEP),
+# What is left of the time goes to these: folder -> studies, one after another; a later one uses what an earlier made.
+# Seeds 3 and 4 of the report's network are in metrics/runs/gpu-report-network.
+EXPERIMENTS: dict[str, dict[str, Tree]] = {
+    "report-network": {
+        "report-network-5-6": _report([5, 6]),
+        "report-network-first-step": _report([3, 4, 5, 6], schedule=["cosine"], sampler=FIRST_STEP),
+    },
+    "default": {
+        "seeds-11-12": {"grid": {"seed": [11, 12]}},
+        "seeds-11-14": {"grid": {"seed": [11, 12, 13, 14]}},
+    },
+    "T-4000": {"T-4000": {"grid": {"T": [4000], "seed": [3, 4, 5]}}},
 }
 
 
@@ -140,15 +147,18 @@ def main(
     if not torch.cuda.is_available():
         raise SystemExit("error: no CUDA GPU here")
     script = Script(data, out, budget)
-    with tempfile.TemporaryDirectory() as grid, tempfile.TemporaryDirectory() as report:
+    with tempfile.TemporaryDirectory() as scratch:
         known: dict[str, tuple[float, Callable[[], Any]]] = {
             "tests": (20, cuda_tests),
             "rates": (30, lambda: rates(script)),
-            "grid": (120, lambda: script.study("grid", preset("large"), workers, Path(grid))),
+            "grid": (120, lambda: script.study("grid", preset("large"), workers, Path(scratch) / "grid")),
         }
-        for name, changes in EXPERIMENTS.items():
-            known[name] = (60, lambda name=name, changes=changes: script.study(name, changes, workers, Path(report)))  # type: ignore[misc]
-        for name in parts.replace("experiments", ",".join(EXPERIMENTS)).split(",") if parts else known:
+        for folder, studies in EXPERIMENTS.items():
+            for name, changes in studies.items():
+                call = partial(script.study, name, changes, workers, Path(scratch) / folder)
+                known[name] = (60, call)
+        every = [name for studies in EXPERIMENTS.values() for name in studies]
+        for name in parts.replace("experiments", ",".join(every)).split(",") if parts else known:
             script.part(name, *known[name])
 
 

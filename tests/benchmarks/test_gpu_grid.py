@@ -41,22 +41,35 @@ def test_jobs_need_what_others_write() -> None:
     assert by["digits",].needs(sample)  # by a folder
 
 
-def _writer(stage: str, out: str, deps: tuple[str, ...] = ()) -> Job:
-    code = f"import pathlib; [open(d).read() for d in {deps!r}]; pathlib.Path({out!r}).write_text('x')"
-    return Job(stage, [sys.executable, "-c", code], deps, (out,))
+WRITER = """
+import sys
+from pathlib import Path
+
+out, *deps = sys.argv[1:]
+if out == "fail":
+    raise SystemExit("no card")
+for dep in deps:
+    Path(dep).read_text()
+Path(out).write_text("x")
+"""
+
+
+def _job(folder: Path, stage: str, out: str, *deps: str) -> Job:
+    (folder / "writer.py").write_text(WRITER)
+    return Job(stage, [sys.executable, "-m", "writer", out, *deps], deps, (out,))
 
 
 def test_run_keeps_the_order_and_counts(tmp_path: Path) -> None:
-    todo = [_writer("c", "out/c", ("out/a", "out/b")), _writer("a", "out/a"), _writer("a", "out/b", ("out/a",))]
+    todo = [_job(tmp_path, "c", "out/c", "out/a", "out/b"), _job(tmp_path, "a", "out/a")]
+    todo.append(_job(tmp_path, "a", "out/b", "out/a"))
     found = run(tmp_path, todo, workers=2, deadline=time.monotonic() + 60)
     assert (tmp_path / "out/c").exists()
     assert {stage: numbers["runs"] for stage, numbers in found["stages"].items()} == {"a": 2, "c": 1}
 
 
 def test_a_failed_job_says_what_it_printed(tmp_path: Path) -> None:
-    job = Job("a", [sys.executable, "-c", "raise SystemExit('no card')"], (), ("out/a",))
     with pytest.raises(RuntimeError, match="no card"):
-        run(tmp_path, [job], workers=1, deadline=time.monotonic() + 60)
+        run(tmp_path, [_job(tmp_path, "a", "fail")], workers=1, deadline=time.monotonic() + 60)
 
 
 def test_host_stages_are_stages() -> None:
