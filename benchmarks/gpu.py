@@ -33,8 +33,8 @@ SCHEDULES = ["linear", "cosine", "sigmoid"]
 FIRST_STEP = ["ancestral", "clipped", "clipped-first", "clipped-rest", "late-start"]
 
 
-def _report(seeds: list[int], **axes: list[str]) -> Tree:
-    """The report's network at T = 50 and 200, bfloat16."""
+def _report(seeds: list[int], **axes: list[str] | list[int]) -> Tree:
+    """The report's network, by default at T = 50 and 200, bfloat16."""
     return merged(preset("report"), {"grid": {"schedule": SCHEDULES, "T": [50, 200], "seed": seeds} | axes})
 
 
@@ -44,6 +44,7 @@ EXPERIMENTS: dict[str, dict[str, Tree]] = {
     "report-network": {
         "report-network-5-6": _report([5, 6]),
         "report-network-first-step": _report([3, 4, 5, 6], schedule=["cosine"], sampler=FIRST_STEP),
+        "report-network-15-cells": _report([3], T=[50, 100, 200, 400, 800]),
     },
     "default": {
         "seeds-11-12": {"grid": {"seed": [11, 12]}},
