@@ -11,12 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from matplotlib.colors import to_hex
-
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.training_log import epoch_losses
-from stages.figures import plots
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
 from stages.support.masking import mask
@@ -125,6 +122,10 @@ class _Publisher:
             }
         if not all(path.exists() for path in files.values()):
             return False  # not complete yet: a later publish sends it
+        from matplotlib.colors import to_hex
+
+        from stages.figures import plots  # with torchvision; 4 s that only cells to be sent are worth
+
         hashes = {name: _md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
