@@ -85,8 +85,12 @@ def broken_python(folder: Path) -> Path:
     return script
 
 
-def test_a_renamed_folder(folder: Path) -> None:
-    studied(folder)
+def test_a_renamed_folder(installed: Path, folder: Path) -> None:
+    away = installed.rename(installed.with_name("away"))  # after a rename nothing is at the old place
+    try:
+        studied(folder)
+    finally:
+        away.rename(installed)
     scripts = (folder / ".venv" / "bin" / "dvc").read_text()
     assert str(folder) in scripts.splitlines()[0]
 
