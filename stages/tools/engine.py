@@ -26,7 +26,10 @@ PATIENCE_SECONDS = 10.0  # until a scheduler must have answered
 # wait at a worker, preempted machines die often, and a job's work is done by processes whose death is not the worker's
 DEATHS = 100
 Call = Callable[[list[worker.Made], Job], worker.Made]
-SETTINGS = {"distributed.worker.profile.enabled": False}  # the threads only wait for processes
+SETTINGS = {
+    "distributed.worker.profile.enabled": False,  # the threads only wait for processes
+    "distributed.scheduler.worker-ttl": None,  # after Ctrl-Z and fg the embedded cluster would have lost its worker
+}
 ALONE = "127.0.0.1:0"  # the embedded cluster's web servers, which Dask cannot do without: any free port, this machine
 
 

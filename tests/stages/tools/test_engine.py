@@ -1,5 +1,7 @@
 """Jobs on Dask: an order that breaks no dependence, as many at a time as there are places, failures that stay apart."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ from ddpm.errors import StudyError
 from stages.tools import engine, worker
 from stages.tools.jobs import Job
 from stages.tools.overview import Overview
+from tests.conftest import ROOT
 from tests.mlflow_server import free_port
 
 JOBS = [Job("c", ("c",), frozenset({"a", "b"})), Job("a", ("a",)), Job("d", ("d",), frozenset({"c"})), Job("b", ("b",))]
@@ -126,3 +129,31 @@ def test_the_address_may_be_in_dasks_own_configuration() -> None:
     with dask.config.set({"scheduler-address": "tcp://head:8786"}):
         assert engine.address("") == "tcp://head:8786"
         assert engine.address("tcp://other:1") == "tcp://other:1"
+
+
+PAUSED = """
+import time
+from stages.tools import engine
+
+with engine.connect("", 1) as client:
+    jobs = [client.submit(time.sleep, 0.2, pure=False) for _ in range(20)]
+    print("begun", flush=True)
+    client.gather(jobs)
+    print("done", flush=True)
+"""
+
+
+def test_a_study_that_was_paused_goes_on() -> None:
+    # Dask takes a worker for lost that is silent for this time, at least for ten heartbeats, which are 5 seconds
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1s"}
+    command = [sys.executable, "-c", PAUSED]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as study:
+        try:
+            assert study.stdout
+            assert study.stdout.readline() == "begun\n"
+            study.send_signal(signal.SIGSTOP)
+            time.sleep(8)
+            study.send_signal(signal.SIGCONT)
+            assert study.communicate(timeout=60)[0] == "done\n"
+        finally:
+            study.kill()
