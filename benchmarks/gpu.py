@@ -144,7 +144,7 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes at a time that use the GPU.")] = 10,
     parts: Annotated[str, typer.Option(help="tests, rates, grid or experiments, with commas; all, if not given.")] = "",
 ) -> None:
-    """Run all parts."""
+    """Run the parts that were asked for, each while there is time."""
     if not torch.cuda.is_available():
         raise SystemExit("error: no CUDA GPU here")
     script = Script(data, out, budget)
