@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+FAST_DVC = Path(__file__).with_name("fast_dvc.py")
 SHIM = '''#!{python} -SE
 import hashlib, itertools, json, os, sys
 from pathlib import Path
@@ -132,7 +133,9 @@ class Study:
         shims = home / "bin"
         shims.mkdir()
         (shims / "python").write_text(SHIM.format(python=sys.executable))
-        (shims / "python").chmod(0o755)
+        (shims / "dvc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{FAST_DVC}" "$@"\n')
+        for shim in shims.iterdir():
+            shim.chmod(0o755)
         self.env = {
             **os.environ,
             "PATH": f"{shims}:{Path(sys.executable).parent}:{os.environ['PATH']}",

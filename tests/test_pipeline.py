@@ -1,12 +1,14 @@
 """DVC for real, on the real dvc.yaml and conf/, with stages that take no time: what reruns when what changes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml
 
 from tests.dvc_study import Study, counts, in_parallel, of_cells
 
@@ -42,6 +44,19 @@ def test_one_column_by_selector(study: Study) -> None:
     assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS | {"prune": 1}
     assert yaml.safe_load((study.root / "params.yaml").read_text())["grid"]["schedule"] == ["cosine"]
     assert cells(study) == 1
+
+
+def test_dvcs_own_lock_is_the_fast_one(study: Study, tmp_path: Path) -> None:
+    study.edit("params.yaml", "    s: 0.002", "    s: 0.01")
+    shutil.copytree(study.root, tmp_path / "slow", symlinks=True)
+    assert study.dvc("repro") == AFTER_CELLS | of_cells(counts(1, 1, schedule=1, ideal=1)) | {"chains": 1}
+    fast = study.root / "dvc.lock"
+    study.root = tmp_path / "slow"
+    study.call(sys.executable, "-m", "dvc", "repro")
+    assert (study.root / "dvc.lock").read_bytes() != fast.read_bytes()  # laid out in another way, so it is DVC's own
+    assert load_yaml(str(study.root / "dvc.lock")) == load_yaml(str(fast))
+    shutil.copy(fast, study.root)
+    assert study.call(sys.executable, "-m", "dvc", "status").strip() == "Data and pipelines are up to date."
 
 
 BACK = "git checkout . && dvc checkout"
