@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from dvc.utils.hydra import compose_and_dump
+
 FAST_DVC = Path(__file__).with_name("fast_dvc.py")
 SHIM = '''#!{python} -SE
 import hashlib, itertools, json, os, sys
@@ -155,6 +157,11 @@ class Study:
         self.ran_file.write_text("")
         self.call("dvc", *arguments)
         return Counter(line.split()[0] for line in self.ran())
+
+    def change(self, *overrides: str) -> Counter[str]:
+        """How often each stage runs after `dvc exp run -S` with these overrides, without the experiment's commit."""
+        compose_and_dump(str(self.root / "params.yaml"), str(self.root / "conf"), None, "config", "", list(overrides))
+        return self.dvc("repro")
 
     def ran(self) -> list[str]:
         return self.ran_file.read_text().splitlines()

@@ -74,7 +74,7 @@ def test_the_way_back_from_a_column(study: Study) -> None:
 
 
 def test_a_schedules_number_reruns_its_column(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01") == counts(1, 1, schedule=1, ideal=1)
+    assert study.change("schedules.cosine.s=0.01") == counts(1, 1, schedule=1, ideal=1)
     assert {line.split()[1] for line in study.ran() if line.startswith("train")} == {"cosine"}
 
 
@@ -83,11 +83,11 @@ def test_learning_rate_reruns_all_cells(study: Study) -> None:
 
 
 def test_sample_count_keeps_the_models(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "sample.images=256") == counts(0, 2, baseline=1)
+    assert study.change("sample.images=256") == counts(0, 2, baseline=1)
 
 
 def test_kid_images_keeps_the_features(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "fid.kid_images=100") == {
+    assert study.change("fid.kid_images=100") == {
         "fid": 2,  # equal distances
         "aggregate": 1,
         "claims": 1,
@@ -97,7 +97,7 @@ def test_kid_images_keeps_the_features(study: Study) -> None:
 
 
 def test_extractor_keeps_the_samples(study: Study) -> None:
-    changed = study.dvc("exp", "run", "-S", "extractor=inception-nsfwjs-2048")
+    changed = study.change("extractor=inception-nsfwjs-2048")
     assert changed == counts(0, 0, embed=2, reference=1, weights=1, validate=1, ideal=2, baseline=1)
 
 
@@ -110,18 +110,16 @@ def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
 
 
 def test_a_new_seed_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'seed="0,1"') == counts(2, 2, chains=0, prune=1)
+    assert study.change('seed="0,1"') == counts(2, 2, chains=0, prune=1)
     assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
 
 
 def test_a_new_sampler_samples_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'sampler="ancestral,ddim"') == counts(0, 2, prune=1)
+    assert study.change('sampler="ancestral,ddim"') == counts(0, 2, prune=1)
 
 
 def test_a_new_schedule_runs_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'schedule="linear,cosine,linear-ho"') == counts(
-        1, 1, schedule=1, ideal=1, prune=1
-    )
+    assert study.change('schedule="linear,cosine,linear-ho"') == counts(1, 1, schedule=1, ideal=1, prune=1)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +167,14 @@ def test_what_another_seed_left_makes_nothing_stale(study: Study) -> None:
         return sorted(path.name.split("-")[2].split(".")[0] for path in (study.root / "data" / folder).iterdir())
 
     lock = (study.root / "dvc.lock").read_text()
-    study.dvc("exp", "run", "-S", 'seed="1"')
+    study.change('seed="1"')
     assert (seeds("samples"), seeds("models")) == (["1"] * 2, ["0"] * 2 + ["1"] * 2)  # no stage reads data/models
     study.call("git", "checkout", ".")  # without `dvc checkout`, which takes away the other seed's files as well
     assert study.dvc("repro") == {"prune": 1}
     assert (seeds("samples"), seeds("models")) == (["0"] * 2, ["0"] * 2 + ["1"] * 2)
     assert (study.root / "dvc.lock").read_text() == lock
     # the other seed's cells are in DVC's cache: they are restored, not run
-    assert study.dvc("exp", "run", "-S", 'seed="1"') == AFTER_CELLS | {"prune": 1}
+    assert study.change('seed="1"') == AFTER_CELLS | {"prune": 1}
 
 
 def test_where_the_data_come_from_changes_nothing(study: Study) -> None:
