@@ -24,7 +24,7 @@ def modify(path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
         with modify_yaml(path, fs=fs) as slow:
             yield slow
         return
-    yaml = YAML(typ="safe")
+    yaml: Any = YAML(typ="safe")
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
     data = (yaml.load(file) if file.exists() else None) or {}

@@ -5,10 +5,12 @@ The standard library alone is imported: `make` asks before the environment is th
 
 import math
 import os
+import re
 import subprocess
 from pathlib import Path
 
 ON_A_GPU = 4  # cells at a time; benchmarks/gpu.md
+ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv"
 CGROUP = Path("/sys/fs/cgroup")
 _PATIENCE_SECONDS = 20.0  # a driver that hangs is no GPU
 
@@ -33,6 +35,13 @@ def cores() -> int:
     return max(1, math.floor(min(count, quota())))
 
 
+def torch_has_cuda(environment: Path = ENVIRONMENT) -> bool:
+    """Whether the environment's torch is built for GPUs; true as long as there is none."""
+    for version in environment.glob("lib/python*/site-packages/torch/version.py"):
+        return not re.search(r"^cuda\b[^=]*= None$", version.read_text(encoding="utf-8"), re.MULTILINE)
+    return True
+
+
 def gpu_answers() -> bool:
     """Whether the driver lists a GPU that this process may use."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
@@ -46,7 +55,7 @@ def gpu_answers() -> bool:
 
 def jobs() -> int:
     """Cells at a time: one per core, or several that share a GPU."""
-    return ON_A_GPU if gpu_answers() else cores()
+    return ON_A_GPU if torch_has_cuda() and gpu_answers() else cores()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from base64 import b64encode
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 from urllib.parse import unquote
 
 HIDDEN = "***"
@@ -60,16 +60,45 @@ def mask(text: str) -> str:
     return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
 
 
+class _MaskedBytes:
+    """The bytes under a text stream, masked a write at a time."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream, self._encoding = stream, encoding
+
+    def write(self, data: bytes) -> int:
+        text = bytes(data).decode(self._encoding, "surrogateescape")
+        self._stream.write(mask(text).encode(self._encoding, "surrogateescape"))
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Masked:
-    """A text stream whose lines are masked before they are written."""
+    """A text stream whose lines are masked before they are written, whole, as an address may come in pieces."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream, self._begun = stream, ""
 
     def write(self, text: str) -> int:
-        """Write the text, masked."""
-        self._stream.write(mask(text))
+        """Write all lines that are complete; the rest waits for its end or for ``flush``."""
+        lines, end, self._begun = (self._begun + text).rpartition("\n")
+        if end:
+            self._stream.write(mask(lines) + end)
         return len(text)
+
+    def flush(self) -> None:
+        """Write what there is, masked."""
+        begun, self._begun = self._begun, ""
+        self._stream.write(mask(begun))
+        self._stream.flush()
+
+    @property
+    def buffer(self) -> _MaskedBytes:
+        """The stream for bytes, which come after the text before them."""
+        self.flush()
+        return _MaskedBytes(self._stream.buffer, self._stream.encoding)
 
     def writelines(self, lines: list[str]) -> None:
         """Write lines, masked."""

@@ -34,6 +34,18 @@ class GuestNetwork(BaseModel):
     kind: str
 
 
+def require_buildable(network: OwnNetwork | GuestNetwork) -> None:
+    """Build a network of another kind once, which takes seconds, so that it does not fail after the shared stages.
+
+    Raises:
+        StudyError: its parameters are not what the kind takes.
+    """
+    if isinstance(network, GuestNetwork):
+        from ddpm.network.kinds import empty  # torch takes a second to import
+
+        empty(network.model_dump(mode="json"), "cpu")
+
+
 def _kind(values: Any) -> str:
     kind = values.get("kind", UNET) if isinstance(values, dict) else getattr(values, "kind", UNET)
     return "own" if kind == UNET else "guest"

@@ -45,6 +45,15 @@ def training_points(log: list[dict[str, Any]], train: settings.Train) -> Points:
     return points + [("learning_rate", recipe.learning_rate * recipe.rate(n, steps), n) for _, _, n in points]
 
 
+def _of_a_training(log: object) -> bool:
+    """Whether these are records of steps, as `train` writes them."""
+    return isinstance(log, list) and all(
+        isinstance(record, dict)
+        and all(isinstance(record.get(name), int | float) for name in ("step", "images", "loss"))
+        for record in log
+    )
+
+
 @dataclass
 class _Sent:
     """What was sent of one checkpoint: its run, the steps, and when the file was written."""
@@ -106,6 +115,8 @@ class Follower:
                 continue  # the training has ended, and its checkpoint is gone
             except ValueError as error:
                 raise StudyError("a checkpoint's log is not JSON", where=str(path), hint="remove it") from error
+            if not _of_a_training(log):
+                raise StudyError("a checkpoint's log is not that of a training", where=str(path), hint="remove it")
             if log:
                 store.set_patience()
                 load = self.gauge.read() if load is None else load  # once a look: of all trainings together

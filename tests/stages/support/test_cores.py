@@ -51,6 +51,31 @@ def smi(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
+# lines of torch/version.py, of builds with CUDA and without
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cuda: Optional[str] = '13.0'", 4),
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None", 2),
+        ("cuda = None", 2),
+        ("hip: Optional[str] = None\ncuda: Optional[str] = '12.8'", 4),
+        (None, 4),
+    ],
+)
+def test_a_gpu_for_a_torch_that_cannot_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str | None, expected: int
+) -> None:
+    smi(tmp_path, "echo GPU 0: NVIDIA H100", monkeypatch)
+    version = tmp_path / "lib" / "python3.13" / "site-packages" / "torch" / "version.py"
+    if line is not None:
+        version.parent.mkdir(parents=True)
+        version.write_text(f"__version__ = '2.14.1'\n{line}\n")
+    has = cores.torch_has_cuda
+    monkeypatch.setattr(cores, "torch_has_cuda", lambda: has(tmp_path))
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    assert cores.jobs() == expected
+
+
 @pytest.mark.parametrize("hidden", ["", "-1", " "])
 def test_a_gpu_that_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
     smi(tmp_path, "echo GPU 0: NVIDIA H100", monkeypatch)

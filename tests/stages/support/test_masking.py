@@ -1,5 +1,6 @@
 """Passwords and tokens are in nothing that a command prints, whoever says it."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.support.masking import mask
+from stages.support.masking import Masked, mask
 from tests.conftest import ROOT, edit_params
 
 SECRET = "s3cr3t-Passw0rd"  # noqa: S105  # planted
@@ -135,18 +136,39 @@ def main(how: str) -> None:
         warnings.warn(f"lost {{uri}}")
     if how == "print":
         print("lost", uri, flush=True)
+    if how == "pieces":
+        print("lost http://", "ann:", "{secret}", "@host/x", sep="", end="")
+    if how == "bytes":
+        print("first")
+        sys.stderr.buffer.write(b"\\xff lost " + uri.encode())
+        sys.stdout.buffer.write(b"lost " + uri.encode())
     if how == "raise":
         raise RuntimeError(f"lost {{uri}}")
 command_line(app)
 """
 
 
-@pytest.mark.parametrize("how", ["log", "warn", "print", "raise"])
+@pytest.mark.parametrize("ending", ["\n", "\r", ""])
+def test_text_that_comes_in_pieces(ending: str) -> None:
+    written = io.StringIO()
+    stream = Masked(written)
+    for piece in ("one\ntwo http://a", f"nn:{SECRET}", f"@host/x{ending}"):
+        assert stream.write(piece) == len(piece)
+    stream.flush()
+    assert written.getvalue() == f"one\ntwo http://***@host/x{ending}"
+    stream.writelines(["three\n", "four"])
+    assert written.getvalue().endswith("x" + ending + "three\n")  # as a terminal does, line by line
+    stream.flush()
+    stream.flush()
+    assert written.getvalue().endswith("three\nfour")
+
+
+@pytest.mark.parametrize("how", ["log", "warn", "print", "pieces", "bytes", "raise"])
 def test_whatever_a_library_says(tmp_path: Path, how: str) -> None:
     (tmp_path / "crash.py").write_text(CRASH.format(secret=SECRET))
     kept = {**os.environ, "PYTHONPATH": str(ROOT)}
     script = [sys.executable, str(tmp_path / "crash.py"), how]
-    done = subprocess.run(script, capture_output=True, text=True, env=kept, timeout=60)
+    done = subprocess.run(script, capture_output=True, text=True, errors="surrogateescape", env=kept, timeout=60)
     told = done.stdout + done.stderr
     assert "lost" in told
     assert "***@host/x" in told

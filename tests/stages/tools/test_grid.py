@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
 from ddpm.diagnostics import corruptions
 from ddpm.errors import StudyError
+from ddpm.network import kinds
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.tools import grid, worker
 from stages.tools.jobs import CORRUPTIONS, Job, cell_targets, plan
-from tests.conftest import ROOT
+from tests.conftest import ROOT, edit_params
+from tests.stage_runs import run
 
 CELL = Cell("linear-ho", 50, 0)
 BOTH = ["ancestral", "clipped"]
@@ -65,6 +69,21 @@ def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: py
     with pytest.raises(StudyError, match=r"^the disk is full \(full log: "):
         worker.here([], Job("linear-20-0 distances", ("x",)))
     assert "working" in (tiny_study / ".work/grid/linear-20-0-distances.log").read_text()
+
+
+def test_parameters_that_a_guest_does_not_take_are_refused_before_any_stage(
+    tiny_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(kinds.KINDS, "narrow", lambda width: torch.nn.Conv2d(1, 1, width))
+    for name in ("dvc", "python"):  # which no stage gets to
+        (tiny_study / name).write_text("#!/bin/sh\nexit 9\n")
+        (tiny_study / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
+    edit_params(tiny_study, train={"muon_learning_rate": 0.0})
+    params = yaml.safe_load((tiny_study / "params.yaml").read_text())
+    (tiny_study / "params.yaml").write_text(yaml.safe_dump(params | {"network": {"kind": "narrow", "widht": 3}}))
+    with pytest.raises(StudyError, match=r"^network: parameters do not fit narrow: .*unexpected .*'widht'"):
+        run(grid, "--jobs", "1")
 
 
 def test_make_study_uses_it() -> None:

@@ -143,6 +143,14 @@ def test_a_log_that_is_not_json_is_said(tiny_study: Path) -> None:
         follower().look()
 
 
+@pytest.mark.parametrize("log", ["[{}]", "{}", "7", "[7]", '[{"step": 1, "images": 32, "loss": "low"}]'])
+def test_a_log_of_something_else_is_said(tiny_study: Path, log: str) -> None:
+    path = tiny_study / ".work" / "resume" / f"train-{CELL}-{'0' * 32}" / "state.safetensors"
+    artifacts.write_tensors(path, {}, {"log": log})
+    with pytest.raises(StudyError, match=r"state.safetensors: a checkpoint's log is not that of a training; remove it"):
+        follower().look()
+
+
 def test_a_server_that_never_answers_holds_the_end_up_for_two_seconds_at_most(
     tiny_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
