@@ -14,6 +14,13 @@ def test_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     studied(project(tmp_path / name))
 
 
+def test_a_folder_that_cannot_be_on_the_path_is_refused_in_venvs_own_words(tmp_path: Path) -> None:
+    done = make(project(tmp_path / "a:b"), "study", "JOBS=3")
+    assert done.returncode
+    assert "Refusing to create a venv in" in done.stderr
+    assert "contains the PATH separator :" in done.stderr
+
+
 def planned(folder: Path, *words: str, **environment: str) -> str:
     """What `make -n` would run."""
     return make(folder, "-n", *words, **environment).stdout
