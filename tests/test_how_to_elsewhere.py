@@ -18,11 +18,13 @@ from tests.recipes import blocks, follow, follow_section
 
 
 def test_seeds_on_several_machines(study: Study) -> None:
-    run, keep = blocks("Run the seeds on several machines", "bash")[0].splitlines()
+    run, keep, back = blocks("Run the seeds on several machines", "bash")[0].splitlines()
     follow(study, run)
-    assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"1"}
+    assert {line.split()[3] for line in study.ran() if line.startswith("train")} == {"11"}
     study.call(sys.executable, *keep.split()[1:])
-    assert len((study.root / "metrics" / "runs" / "seed-1" / "fid_of_T.csv").read_text().splitlines()) == 1 + 2
+    assert follow(study, back) == []
+    assert yaml.safe_load((study.root / "params.yaml").read_text())["grid"]["seed"] == [0]
+    assert len((study.root / "metrics" / "runs" / "seed-11" / "fid_of_T.csv").read_text().splitlines()) == 1 + 2
 
 
 def test_the_campaign(study: Study) -> None:
@@ -120,7 +122,7 @@ def test_one_study_on_several_machines() -> None:
     assert "dask worker 'tcp://head:8786' --nthreads " in told[0]
     assert re.search(r"python -m stages.tools.grid --jobs \d+ --cluster 'tcp://head:8786'\n", told[1])
     assert re.search(
-        r"python -m stages.tools.campaign --jobs \d+ --only seed-4 .*--cluster 'tcp://head:8786'\n", told[2]
+        r"python -m stages.tools.campaign --jobs \d+ --only seed-8 .*--cluster 'tcp://head:8786'\n", told[2]
     )
 
 

@@ -57,7 +57,10 @@ def test_the_extractors() -> None:
     assert validation["fid"]["not_monotone_in"] == []
     assert (validation["digits_distance"]["not_monotone_in"], len(validation["fid"]["monotone"])) == (["blur"], 8)
     accuracy = 100 * summary["classifier"]["test_accuracy"]
-    says(f"with {accuracy:.1f} % accuracy, does not detect blur", "with the severity of all eight corruptions")
+    says(
+        f"with {accuracy:.1f} % accuracy, does not detect the weakest blur",
+        "with the severity of all eight corruptions",
+    )
 
 
 def test_methods() -> None:

@@ -23,7 +23,8 @@ def loss_flat_in_T(tables: Tables, margin: float) -> Finding:
             details[f"{schedule}, T = {b} to {a}"] = float(difference.mean())
     found = statistics.all_of(parts)
     name = max(details, key=lambda key: abs(details[key]))
-    plain = f"the held-out losses of two T differ most for {name}: {times(details[name])}"
+    most = times(details[name])
+    plain = f"the held-out losses of two T differ most for {name}: {most}; threshold: {1 + margin:.2f}"
     return Finding(found, "log ratio of loss between two T, the least equal pair", plain, details)
 
 

@@ -10,7 +10,7 @@ from ddpm.errors import StudyError
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
 from stages.analysis.statistics import Evidence
-from stages.analysis.tables import Finding, Tables, contrast, per_seed, times
+from stages.analysis.tables import Finding, Tables, contrast, factor, per_seed, times
 
 FIRST_STEP = "clipped-first"  # clips in the first reverse step only
 REST = "clipped-rest"  # in all others
@@ -54,7 +54,9 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
     shown = ""
     if math.isfinite(low):
         details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
-        shown = f" ({math.exp(low):.2f} to {math.exp(high):.2f} by the scatter of all cells)"
+        shown = f"{math.exp(low):.2f} to {math.exp(high):.2f} if all cells were independent)"
+        over_seeds = f"{math.exp(part.low):.2f} to {math.exp(part.high):.2f} over the seeds; "
+        shown = f" ({over_seeds if math.isfinite(part.low) else ''}{shown}"
     plain = (
         f"cosine's distance is {times(part.mean)} sigmoid's{shown}, with clipping "
         f"{times(details['log ratio of distance, clipped'])}, its loss {times(details['log ratio of loss'])}"
@@ -93,8 +95,8 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
     details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
     plain = (
-        f"each doubling of T changes the ratio of cosine's distance to sigmoid's by {times(own.estimate)}; "
-        f"clipping changes it by {times(-interaction.estimate)} and leaves {times(float(left['the clip'].mean()))}"
+        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)}; "
+        f"clipping multiplies it by {factor(-interaction.estimate)} and leaves {factor(float(left['the clip'].mean()))}"
         f"{missing}; this presupposes that cosine is worse"
     )
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
@@ -128,8 +130,8 @@ def one_step(tables: Tables, share: float) -> Finding:
     details |= {f"share of {name}": value for name, value in shares.items() if name != "clipped"}
     others = "".join(f"; {name} {shares[name]:.2f}" for name in (REST, LATE_START) if name in shares)
     plain = (
-        f"clipping changes cosine's distance by {times(-gained.estimate)}; {shares[FIRST_STEP]:.2f} of that (in "
-        f"logarithms) by clipping in the first reverse step alone{others}"
+        f"clipping multiplies cosine's distance by {factor(-gained.estimate)}; as a share of that (in logarithms), "
+        f"clipping in the first reverse step alone gives {shares[FIRST_STEP]:.2f}{others}"
     )
     return Finding(found, f"gain by {FIRST_STEP} less {share:g} of that by clipped, log ratio", plain, details)
 

@@ -133,9 +133,14 @@ class Tables:
         return found >= set(schedules)
 
 
-def times(log_ratio: float) -> str:
+def factor(log_ratio: float) -> str:
     """A log ratio as a factor, for sentences."""
-    return f"{math.exp(log_ratio):.2f} times"
+    return f"{math.exp(log_ratio):.2f}"
+
+
+def times(log_ratio: float) -> str:
+    """The same, as one quantity in units of another."""
+    return f"{factor(log_ratio)} times"
 
 
 def per_seed(values: pd.Series) -> pd.Series:

@@ -39,15 +39,22 @@ def test_a_column_a_network_and_what_would_decide() -> None:
             "a": claim("supported", estimate=1.0),
             "b": claim("undecided", seeds_needed="12", exploratory={"plain": "known seeds say 1.1"}),
             "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
+            "d": claim("supported", estimate=0.9),
         },
-        "networks": {"other": {"T": [50, 200], "claims": {"a": claim("refuted"), "b": claim("on the threshold")}}},
+        "networks": {
+            "other": {
+                "T": [50, 200],
+                "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("undecided")},
+            }
+        },
     }
     lines = document.verdicts(claims).splitlines()
     assert lines[0].startswith("| The report says | This study's network | other (T = 50, 200) |")
     assert lines[2:] == [
         "| Cosine is worse | **supported** | **refuted** | supported by 1.5 |",
         "| Cosine is worse | undecided (12 seeds would decide) | **on the threshold** | known seeds say 1.1 |",
-        "| beta_max is small | **refuted** |  | refuted by 1.5 |",
+        "| beta_max is small | **refuted** | not tested | refuted by 1.5 |",
+        "| Cosine is worse | **supported** |  | supported by 1.5 |",
     ]
 
 
