@@ -37,13 +37,17 @@ def cores() -> int:
 
 def torch_has_cuda(environment: Path = ENVIRONMENT) -> bool:
     """Whether the environment's torch is built for GPUs; true as long as there is none."""
-    for version in environment.glob("lib/python*/site-packages/torch/version.py"):
-        return not re.search(r"^cuda\b[^=]*= None$", version.read_text(encoding="utf-8"), re.MULTILINE)
-    return True
+    try:
+        found = [path.read_text("utf-8") for path in environment.glob("lib/python*/site-packages/torch/version.py")]
+    except (OSError, ValueError):  # another torch than is known here
+        return True
+    return not any(re.search(r"^cuda\b[^=]*=\s*None\b", version, re.MULTILINE) for version in found)
 
 
 def gpu_answers() -> bool:
-    """Whether the driver lists a GPU that this process may use."""
+    """Whether the driver lists a GPU that this process, and the environment's torch, may use."""
+    if not torch_has_cuda():
+        return False
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
         return False
     try:
@@ -55,7 +59,7 @@ def gpu_answers() -> bool:
 
 def jobs() -> int:
     """Cells at a time: one per core, or several that share a GPU."""
-    return ON_A_GPU if torch_has_cuda() and gpu_answers() else cores()
+    return ON_A_GPU if gpu_answers() else cores()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import os
 import re
 import sys
+import threading
 from base64 import b64encode
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, TextIO, cast
 from urllib.parse import unquote
 
@@ -14,7 +16,7 @@ _USER = re.compile(rf"(?<=://)(?:{_INSIDE}*@|[^\s:/@'\"]*:(?:{_INSIDE}|[/?#])*@)
 _NAMES = r"(?:passw(?:or)?d|pwd|token|secret|credential|signature|api_?key|access_?key|account_?key|_auth)"
 _QUERY = re.compile(rf"([?&;](?:[\w.-]*{_NAMES}[\w.-]*|key|sig|auth)=)[^&;\s'\"]+", re.IGNORECASE)
 # password='...' of a database, AccountKey=... of a store, _authToken=... of npm, and the headers of HTTP
-_NAMED = re.compile(rf"(\b\w*{_NAMES}=)('[^']*'|\"[^\"]*\"|[^\s;,&'\"]+)", re.IGNORECASE)
+_NAMED = re.compile(rf"(\b\w*{_NAMES}=)('[^'\n]*'|\"[^\"\n]*\"|[^\s;,&'\"]+)", re.IGNORECASE)
 _HEADER = re.compile(r"(\bAuthorization['\"]?[:=]\s*['\"]?(?:Basic|Bearer|token)\s+)[^\s'\",]+", re.IGNORECASE)
 _VARIABLE = re.compile(
     r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PGPASSWORD|SECRET|API_KEY|ACCESS_KEY(?:_ID)?|CONNECTION_STRING|AUTH)$",
@@ -46,6 +48,8 @@ def _known() -> set[str]:
     for value in (*os.environ.values(), *sys.argv):
         if "://" in value:
             found |= _of_address(value.rpartition("=")[2] if value.startswith("--") else value)
+    # a key in several lines is printed line by line, and one that was read from a file without the end of its line
+    found = {piece for secret in found for piece in (secret.strip(), *secret.splitlines())}
     return {secret for secret in found if len(secret) >= _SHORT}
 
 
@@ -60,50 +64,100 @@ def mask(text: str) -> str:
     return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
 
 
-class _MaskedBytes:
-    """The bytes under a text stream, masked a write at a time."""
+class _Lines:
+    """What is written, handed on masked and in whole lines, since an address may come in pieces.
 
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self._stream, self._encoding = stream, encoding
+    Safe for threads, and for a signal's handler that writes too. A piece that its writer flushes is handed on as it is.
+    """
+
+    def __init__(self, hand_on: Callable[[str], object]) -> None:
+        self._hand_on, self._begun, self._lock = hand_on, list[str](), threading.RLock()
+
+    def write(self, text: str) -> None:
+        with self._lock:
+            end = max(text.rfind("\n"), text.rfind("\r")) + 1
+            self._begun.append(text[:end])
+            if end:
+                self.flush()
+            self._begun.append(text[end:])
+
+    def flush(self) -> None:
+        with self._lock:
+            begun, self._begun = "".join(self._begun), []
+            if begun:
+                self._hand_on(mask(begun))
+
+
+class _MaskedBytes:
+    """The bytes under a text stream, masked; what is not text passes as it is."""
+
+    def __init__(self, text: "Masked", stream: BinaryIO) -> None:
+        self._text, self._stream = text, stream
+        self.lines = _Lines(self._hand_on)
+
+    def _hand_on(self, lines: str) -> None:
+        self._text.flush_text()  # which was written before them
+        self._stream.write(lines.encode("utf-8", "surrogateescape"))
 
     def write(self, data: bytes) -> int:
-        text = bytes(data).decode(self._encoding, "surrogateescape")
-        self._stream.write(mask(text).encode(self._encoding, "surrogateescape"))
+        self._text.flush_text()
+        self.lines.write(bytes(data).decode("utf-8", "surrogateescape"))
         return len(data)
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        self._text.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 class Masked:
-    """A text stream whose lines are masked before they are written, whole, as an address may come in pieces."""
+    """A text stream whose lines are masked before they are written."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._begun = stream, ""
-
-    def write(self, text: str) -> int:
-        """Write all lines that are complete; the rest waits for its end or for ``flush``."""
-        lines, end, self._begun = (self._begun + text).rpartition("\n")
-        if end:
-            self._stream.write(mask(lines) + end)
-        return len(text)
-
-    def flush(self) -> None:
-        """Write what there is, masked."""
-        begun, self._begun = self._begun, ""
-        self._stream.write(mask(begun))
-        self._stream.flush()
+        self._stream = stream
+        self.lines = _Lines(stream.write)
+        self._bytes: _MaskedBytes | None = None
 
     @property
     def buffer(self) -> _MaskedBytes:
-        """The stream for bytes, which come after the text before them."""
-        self.flush()
-        return _MaskedBytes(self._stream.buffer, self._stream.encoding)
+        """The stream for bytes."""
+        self._bytes = self._bytes or _MaskedBytes(self, self._stream.buffer)
+        return self._bytes
 
-    def writelines(self, lines: list[str]) -> None:
+    def write(self, text: str) -> int:
+        """Write the text, masked, as far as its lines are complete; the rest waits for its end or for ``flush``."""
+        self._flush_bytes()
+        self.lines.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
         """Write lines, masked."""
         for line in lines:
             self.write(line)
+
+    def flush_text(self) -> None:
+        """Write the text there is."""
+        self.lines.flush()
+        self._stream.flush()
+
+    def flush(self) -> None:
+        """Write what there is."""
+        self._flush_bytes()
+        self.flush_text()
+
+    def close(self) -> None:
+        """Write what there is, and close the stream."""
+        self.flush()
+        self._stream.close()
+
+    def _flush_bytes(self) -> None:
+        if self._bytes is not None:
+            self._bytes.lines.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -116,7 +170,7 @@ def mask_streams() -> None:
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if not isinstance(stream, Masked):
+        if stream is not None and not isinstance(stream, Masked):  # None: closed by the shell
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace" if name == "stdout" else "backslashreplace")
             setattr(sys, name, cast("TextIO", Masked(stream)))

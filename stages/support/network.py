@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from ddpm.errors import StudyError
 from ddpm.network import UNET, today
 from stages.support.fields import Positive
 from stages.support.strict_yaml import Strict
@@ -34,16 +35,29 @@ class GuestNetwork(BaseModel):
     kind: str
 
 
-def require_buildable(network: OwnNetwork | GuestNetwork) -> None:
-    """Build a network of another kind once, which takes seconds, so that it does not fail after the shared stages.
+def require_usable(network: OwnNetwork | GuestNetwork) -> None:
+    """Build a network of another kind and run it once, so that it does not fail after the minutes of shared stages.
 
     Raises:
-        StudyError: its parameters are not what the kind takes.
+        StudyError: its parameters are not what the kind takes, or it does not map images to images.
     """
-    if isinstance(network, GuestNetwork):
-        from ddpm.network.kinds import empty  # torch takes a second to import
+    if isinstance(network, OwnNetwork):
+        return
+    import torch  # takes a second
 
-        empty(network.model_dump(mode="json"), "cpu")
+    from ddpm.network.kinds import empty
+
+    x_t, t = torch.zeros(1, 1, 28, 28), torch.ones(1, dtype=torch.int64)
+    try:
+        with torch.no_grad():
+            eps = empty(network.model_dump(mode="json"), "cpu")(x_t, t)
+        wrong = "" if eps.shape == x_t.shape else f"it maps {list(x_t.shape)} to {list(eps.shape)}"
+    except StudyError:
+        raise
+    except Exception as error:  # whatever a network of somebody else's raises
+        wrong = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if wrong:
+        raise StudyError(f"cannot be used with these parameters: {wrong}", where=f"network.kind {network.kind}")
 
 
 def _kind(values: Any) -> str:

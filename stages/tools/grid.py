@@ -18,7 +18,7 @@ from ddpm.errors import StudyError
 from stages.support import settings
 from stages.support.cli import command_line
 from stages.support.cores import cores
-from stages.support.network import require_buildable
+from stages.support.network import require_usable
 from stages.tools import cluster, engine, machines, worker
 from stages.tools.jobs import Job, left_to_do, plan
 from stages.tools.live import Follower
@@ -60,9 +60,10 @@ def main(
 ) -> None:
     worker.find_commands()
     params = settings.load()
-    require_buildable(params.network)
     begin(params, jobs)
     left, where = left_to_do(), engine.address(scheduler)
+    if not where and any(target.startswith("train@") for target in left):
+        require_usable(params.network)
     order = cluster.orders() if where and left else None
     todo = plan(params, cluster.resume(left) if order else left)
     overview = Overview(todo, Console(stderr=True))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow.entities import Run
 
 EVERY_SECONDS = 2.0  # between two looks at the checkpoints, written three times a minute and after each epoch
+MOST = 2**63  # steps, as MLflow counts them
 END_SECONDS = 2.0  # at most, of waiting for the thread
 PREFIX = "live-"  # of the tag `digest` of a run whose results are not known yet
 _CHECKPOINT = re.compile(r"train-(?P<cell>.+-\d+-\d+)-(?P<work>[0-9a-f]{32})")  # stages.support.resume
@@ -49,7 +50,8 @@ def _of_a_training(log: object) -> bool:
     """Whether these are records of steps, as `train` writes them."""
     return isinstance(log, list) and all(
         isinstance(record, dict)
-        and all(isinstance(record.get(name), int | float) for name in ("step", "images", "loss"))
+        and all(type(record.get(name)) is int and 0 < record[name] < MOST for name in ("step", "images"))
+        and type(record.get("loss")) is float
         for record in log
     )
 
@@ -99,28 +101,33 @@ class Follower:
         """Send what is new in the checkpoints; returns the number of steps.
 
         Raises:
-            StudyError: the tracking server cannot be reached or refuses.
+            StudyError: the tracking server cannot be reached or refuses, or a checkpoint is not that of a training.
         """
-        new = 0
+        new, told = 0, list[StudyError]()
         load: dict[str, float] | None = None
         for path in sorted((root() / ".work" / "resume").glob("train-*/state.safetensors")):
-            named = _CHECKPOINT.fullmatch(path.parent.name)
+            named, before = _CHECKPOINT.fullmatch(path.parent.name), self.sent.get(path.parent.name)
+            if named is None:
+                continue
             try:
                 written = path.stat().st_mtime
-                before = self.sent.get(path.parent.name)
-                if named is None or (before is not None and before.written == written):
+                if before is not None and before.written == written:
                     continue
                 log = json.loads(artifacts.read_tensors(path)[1].get("log", "[]"))
             except (OSError, StudyError):
                 continue  # the training has ended, and its checkpoint is gone
-            except ValueError as error:
-                raise StudyError("a checkpoint's log is not JSON", where=str(path), hint="remove it") from error
+            except (ValueError, TypeError, RecursionError):
+                log = None
             if not _of_a_training(log):
-                raise StudyError("a checkpoint's log is not that of a training", where=str(path), hint="remove it")
-            if log:
+                told.append(
+                    StudyError("a checkpoint's log is not that of a training", where=str(path), hint="remove it")
+                )
+            elif log:
                 store.set_patience()
                 load = self.gauge.read() if load is None else load  # once a look: of all trainings together
                 new += self._send(named["cell"], named["work"], log, written, load)
+        if told:  # the other trainings are followed all the same
+            raise told[0]
         return new
 
     def _send(self, cell: str, work: str, log: list[dict[str, Any]], written: float, load: dict[str, float]) -> int:

@@ -71,19 +71,41 @@ def test_a_failed_job_is_told_in_its_own_words(tiny_study: Path, monkeypatch: py
     assert "working" in (tiny_study / ".work/grid/linear-20-0-distances.log").read_text()
 
 
+class _Narrow(torch.nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = torch.nn.Conv2d(1, 1, width)
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return self.body(x_t + t.view(-1, 1, 1, 1))  # type: ignore[no-any-return]
+
+
+def guest(study: Path, parameters: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study of another network whose training is left."""
+    monkeypatch.setitem(kinds.KINDS, "narrow", _Narrow)
+    monkeypatch.setattr(grid, "left_to_do", lambda: {"train@linear-20-0"})
+    monkeypatch.setattr(grid, "begin", lambda *_: None)
+    edit_params(study, train={"muon_learning_rate": 0.0})
+    params = yaml.safe_load((study / "params.yaml").read_text())
+    (study / "params.yaml").write_text(yaml.safe_dump(params | {"network": {"kind": "narrow", **parameters}}))
+
+
 def test_parameters_that_a_guest_does_not_take_are_refused_before_any_stage(
     tiny_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(kinds.KINDS, "narrow", lambda width: torch.nn.Conv2d(1, 1, width))
-    for name in ("dvc", "python"):  # which no stage gets to
-        (tiny_study / name).write_text("#!/bin/sh\nexit 9\n")
-        (tiny_study / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
-    edit_params(tiny_study, train={"muon_learning_rate": 0.0})
-    params = yaml.safe_load((tiny_study / "params.yaml").read_text())
-    (tiny_study / "params.yaml").write_text(yaml.safe_dump(params | {"network": {"kind": "narrow", "widht": 3}}))
+    guest(tiny_study, {"widht": 3}, monkeypatch)
     with pytest.raises(StudyError, match=r"^network: parameters do not fit narrow: .*unexpected .*'widht'"):
         run(grid, "--jobs", "1")
+    guest(tiny_study, {"width": 2}, monkeypatch)
+    with pytest.raises(
+        StudyError, match=r"^network.kind narrow: cannot be used .*: it maps \[1, 1, 28, 28\] to \[1, 1, 27"
+    ):
+        run(grid, "--jobs", "1")
+    guest(tiny_study, {"width": 40}, monkeypatch)
+    with pytest.raises(StudyError, match=r"^network.kind narrow: cannot be used .*: RuntimeError: .*Kernel size"):
+        run(grid, "--jobs", "1")
+    monkeypatch.setattr(grid, "left_to_do", set)
+    run(grid, "--jobs", "1", "--no-live")  # all is done: the package of the guest need not be there
 
 
 def test_make_study_uses_it() -> None:

@@ -136,19 +136,22 @@ def test_a_variable_that_is_no_yes_or_no_is_said(whole_grid: Path, monkeypatch: 
         follower().look()
 
 
-def test_a_log_that_is_not_json_is_said(tiny_study: Path) -> None:
-    path = tiny_study / ".work" / "resume" / f"train-{CELL}-{'0' * 32}" / "state.safetensors"
-    artifacts.write_tensors(path, {}, {"log": "[{"})
-    with pytest.raises(StudyError, match=r"state.safetensors: a checkpoint's log is not JSON"):
-        follower().look()
+ALMOST = [
+    f'[{{"step": {step}, "images": {images}, "loss": {loss}}}]'
+    for step, images, loss in [("NaN", 1, 1.0), (-5, 1, 1.0), (10**400, 1, 1.0), (1, 0.5, 1.0), (1, 1, '"low"')]
+]
 
 
-@pytest.mark.parametrize("log", ["[{}]", "{}", "7", "[7]", '[{"step": 1, "images": 32, "loss": "low"}]'])
+@pytest.mark.parametrize("log", ["[{}]", "{}", "7", "[7]", "[{", "[" * 100_000, *ALMOST])
 def test_a_log_of_something_else_is_said(tiny_study: Path, log: str) -> None:
     path = tiny_study / ".work" / "resume" / f"train-{CELL}-{'0' * 32}" / "state.safetensors"
     artifacts.write_tensors(path, {}, {"log": log})
+    record = '[{"epoch": 1, "step": 1, "images": 32, "loss": 1.0}]'
+    artifacts.write_tensors(path.parents[1] / f"train-{CELL}-{'1' * 32}" / "state.safetensors", {}, {"log": record})
+    seen = follower()
     with pytest.raises(StudyError, match=r"state.safetensors: a checkpoint's log is not that of a training; remove it"):
-        follower().look()
+        seen.look()
+    assert [sent.steps for sent in seen.sent.values()] == [1]  # the other training is followed
 
 
 def test_a_server_that_never_answers_holds_the_end_up_for_two_seconds_at_most(
