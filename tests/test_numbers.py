@@ -39,6 +39,9 @@ def ratios(first: str, column: int = 3) -> list[float]:
     return [float(row[column].strip("*").split("*")[0]) for row in cells_of("results.md", first)]
 
 
+AXES = ("schedule", "T", "seed", "sampler")
+
+
 def says(*sentences: str) -> None:
     missing = [sentence for sentence in sentences if sentence not in README]
     assert not missing, missing
@@ -50,6 +53,19 @@ def test_the_first_reverse_step() -> None:
         gains[row["schedule"]].add(f"{row['last_step_gain']:.0f}")
     assert gains == {"linear": {"1"}, "cosine": {"100"}, "sigmoid": {"1"}}
     says("the network's error with it, by 100 on cosine at every T, and by about 1 on linear and sigmoid")
+
+
+def test_fewer_steps_than_the_reports() -> None:
+    def fid(run: str, schedule: str, T: int) -> float:
+        rows = artifacts.read_csv(ROOT / "metrics" / "runs" / run / "fid_of_T.csv")
+        cell = (schedule, T, seed, "ancestral")
+        (found,) = [row["fid"] for row in rows if tuple(row[axis] for axis in AXES) == cell]
+        return float(found)
+
+    for seed in (3, 4, 5):
+        assert fid("few-steps", "linear", 12) <= fid(f"seed-{seed}", "linear", 50)
+        assert fid("few-steps", "sigmoid", 12) > 1.5 * fid(f"seed-{seed}", "sigmoid", 50)
+    says("at T = 12 linear's FID is no larger than at T = 50, and sigmoid's more than 1.5 times as large")
 
 
 def test_the_extractors() -> None:
