@@ -63,9 +63,12 @@ def test_fewer_steps_than_the_reports() -> None:
         return float(found)
 
     for seed in (3, 4, 5):
-        assert fid("few-steps", "linear", 12) <= fid(f"seed-{seed}", "linear", 50)
+        assert fid("few-steps", "linear", 20) < fid(f"seed-{seed}", "linear", 50)
         assert fid("few-steps", "sigmoid", 12) > 1.5 * fid(f"seed-{seed}", "sigmoid", 50)
-    says("at T = 12 linear's FID is no larger than at T = 50, and sigmoid's more than 1.5 times as large")
+    says(
+        "with each seed, linear's FID is smaller at T = 20 than at T = 50",
+        "sigmoid's at T = 12 is more than 1.5 times that at T = 50",
+    )
 
 
 def test_the_extractors() -> None:
@@ -129,7 +132,15 @@ def test_quality_at_equal_cost() -> None:
 def test_no_other_distance_is_quoted_by_hand(path: Any) -> None:
     """A new FID or ratio in the prose needs a test here, or a table of stages.tools.document."""
     numbers = set(re.findall(r"\b(\d+\.\d+) times|FIDs? (?:of|is|has)? ?(\d+\.\d+)", plain(str(path))))
-    known = {"1.64", "1.6", "0.90", "1.35", "0.6", "1.9"}  # tests of this file; a machine's speed; stages' own constant
+    known = {
+        "1.64",
+        "1.6",
+        "0.90",
+        "1.35",
+        "0.6",
+        "1.5",
+        "1.9",
+    }  # tests of this file; a machine's speed; stages' own constant
     assert {a or b for a, b in numbers} <= known
 
 
