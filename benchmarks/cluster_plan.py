@@ -42,10 +42,9 @@ places.
 
 ![Efficiency against places](cluster_plan.png)
 
-If results are brought one by one, dvc.lock at the head saturates first, since DVC rewrites the whole file. So they are
-brought in batches, one rewrite for all that came meanwhile (`stages/tools/cluster.py`), and a worker's clone has a
-dvc.lock of its own jobs alone. Thousands of cells are better split by seeds into experiments of a campaign, each with a
-dvc.lock of its own.
+If results are brought one by one, dvc.lock at the head saturates first, since DVC rewrites the whole file. So they come
+in batches, one rewrite for all that came meanwhile (`stages/tools/cluster.py`), and a worker's clone has a dvc.lock of
+its own jobs. Thousands of cells are better split by seeds into experiments of a campaign, each with its own dvc.lock.
 """
 COLUMNS = ("cells", "places", "results come", "hours", "computing", *("scheduler", "remote", "collector"), "limit")
 app = typer.Typer(add_completion=False)

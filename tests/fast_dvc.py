@@ -5,6 +5,7 @@ stages that take no time this is three quarters of a run. tests/test_pipeline.py
 """
 
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ def modify(path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
     yaml: Any = YAML(typ="safe")
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
+    yaml.Representer.add_representer(OrderedDict, yaml.Representer.represent_dict)  # as DVC does
     data = (yaml.load(file) if file.exists() else None) or {}
     yield data
     yaml.dump(data, file)
