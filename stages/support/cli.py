@@ -58,7 +58,7 @@ def command_line(app: typer.Typer) -> None:
     mask_streams()
     app.pretty_exceptions_enable = False  # its boxes break lines, also in the middle of what is to be masked
     if "--help" not in sys.argv:
-        app.rich_markup_mode = None  # nor boxes around errors
+        app.rich_markup_mode = None  # nor boxes around errors; those of the help stay
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     try:

@@ -35,10 +35,10 @@ def cores() -> int:
     return max(1, math.floor(min(count, quota())))
 
 
-def torch_has_cuda(environment: Path = ENVIRONMENT) -> bool:
+def torch_has_cuda() -> bool:
     """Whether the environment's torch is built for GPUs; true as long as there is none."""
     try:
-        found = [path.read_text("utf-8") for path in environment.glob("lib/python*/site-packages/torch/version.py")]
+        found = [path.read_text("utf-8") for path in ENVIRONMENT.glob("lib/python*/site-packages/torch/version.py")]
     except (OSError, ValueError):  # another torch than is known here
         return True
     return not any(re.search(r"^cuda\b[^=]*=\s*None\b", version, re.MULTILINE) for version in found)

@@ -88,38 +88,46 @@ class _Lines:
                 self._hand_on(mask(begun))
 
 
-class _MaskedBytes:
-    """The bytes under a text stream, masked; what is not text passes as it is."""
+class _Around:
+    """All that a stream has, and its lines one by one, so that none passes beside ``write``."""
 
-    def __init__(self, text: "Masked", stream: BinaryIO) -> None:
-        self._text, self._stream = text, stream
-        self.lines = _Lines(self._hand_on)
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
 
-    def _hand_on(self, lines: str) -> None:
-        self._text.flush_text()  # which was written before them
-        self._stream.write(lines.encode("utf-8", "surrogateescape"))
+    def write(self, data: Any) -> int:
+        raise NotImplementedError
 
-    def write(self, data: bytes) -> int:
-        self._text.flush_text()
-        self.lines.write(bytes(data).decode("utf-8", "surrogateescape"))
-        return len(data)
-
-    def writelines(self, lines: Iterable[bytes]) -> None:
+    def writelines(self, lines: Iterable[Any]) -> None:
+        """Write lines, masked."""
         for line in lines:
             self.write(line)
-
-    def flush(self) -> None:
-        self._text.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-class Masked:
+class _MaskedBytes(_Around):
+    """The bytes under a text stream, masked; what is not text passes as it is."""
+
+    def __init__(self, text: "Masked", stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._text = text
+        self.lines = _Lines(lambda lines: stream.write(lines.encode("utf-8", "surrogateescape")))
+
+    def write(self, data: bytes) -> int:
+        self._text.flush_text()  # which was written before them
+        self.lines.write(bytes(data).decode("utf-8", "surrogateescape"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._text.flush()
+
+
+class Masked(_Around):
     """A text stream whose lines are masked before they are written."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self.lines = _Lines(stream.write)
         self._bytes: _MaskedBytes | None = None
 
@@ -134,11 +142,6 @@ class Masked:
         self._flush_bytes()
         self.lines.write(text)
         return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write lines, masked."""
-        for line in lines:
-            self.write(line)
 
     def flush_text(self) -> None:
         """Write the text there is."""
@@ -158,9 +161,6 @@ class Masked:
     def _flush_bytes(self) -> None:
         if self._bytes is not None:
             self._bytes.lines.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def mask_streams() -> None:

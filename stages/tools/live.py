@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow.entities import Run
 
 EVERY_SECONDS = 2.0  # between two looks at the checkpoints, written three times a minute and after each epoch
-MOST = 2**63  # steps, as MLflow counts them
 END_SECONDS = 2.0  # at most, of waiting for the thread
+MOST = 2**63  # steps, as MLflow counts them
 PREFIX = "live-"  # of the tag `digest` of a run whose results are not known yet
 _CHECKPOINT = re.compile(r"train-(?P<cell>.+-\d+-\d+)-(?P<work>[0-9a-f]{32})")  # stages.support.resume
 Points = list[tuple[str, float, int]]  # name, value, step

@@ -49,6 +49,7 @@ def smi(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{body}\n")
     (folder / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(cores, "ENVIRONMENT", folder)  # whose torch is what the test says
 
 
 # lines of torch/version.py, of builds with CUDA and without
@@ -70,8 +71,6 @@ def test_a_gpu_for_a_torch_that_cannot_use_it(
     if line is not None:
         version.parent.mkdir(parents=True)
         version.write_text(f"__version__ = '2.14.1'\n{line}\n")
-    has = cores.torch_has_cuda
-    monkeypatch.setattr(cores, "torch_has_cuda", lambda: has(tmp_path))
     monkeypatch.setattr(cores, "cores", lambda: 2)
     assert cores.jobs() == expected
 

@@ -90,7 +90,7 @@ def guest(study: Path, parameters: dict[str, int], monkeypatch: pytest.MonkeyPat
     (study / "params.yaml").write_text(yaml.safe_dump(params | {"network": {"kind": "narrow", **parameters}}))
 
 
-def test_parameters_that_a_guest_does_not_take_are_refused_before_any_stage(
+def test_parameters_that_a_guest_does_not_take_are_refused_before_its_training(
     tiny_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guest(tiny_study, {"widht": 3}, monkeypatch)
