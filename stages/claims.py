@@ -15,6 +15,7 @@ from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis import networks
 from stages.analysis.rules import Rules, parse_rules
 from stages.analysis.runs import TABLE, every_row, other_seeds, parameters, rankings
+from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import Tables, results
 from stages.analysis.variance import components
 from stages.analysis.verdicts import ClaimResult, confirmatory
@@ -50,7 +51,7 @@ def read_tables(params: settings.Params, rules: Rules) -> Tables:
 
 
 def _is_open(result: ClaimResult) -> bool:
-    return result.verdict == "undecided" and result.seeds_needed is not None
+    return result.verdict not in DECIDED and result.seeds_needed is not None
 
 
 def _shown(result: ClaimResult) -> tuple[str, str]:

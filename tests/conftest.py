@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests import tiny_project
 from tests.dvc_study import Study, counts
+from tests.made_once import made_once
 
 ROOT = Path(__file__).resolve().parents[1]
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -107,8 +108,12 @@ def edit_params(root: Path, **changes: dict[str, object]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole grid, run once: 2 schedules at one T (after each stage DVC reads and writes all of dvc.lock)."""
-    home = tmp_path_factory.mktemp("home")
+    """A whole grid, run once for all workers."""
+    return made_once(tmp_path_factory, "finished", run_grid)
+
+
+def run_grid(home: Path) -> None:
+    """2 schedules at one T (after each stage DVC reads and writes all of dvc.lock)."""
     root = home / "study"
     root.mkdir()
     for name in (
@@ -141,7 +146,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "validate": 1, "baseline": 1, "prune": 1}
     assert first == counts(2, 2, schedule=2, ideal=2, **once)
     study.commit()
-    return home
 
 
 @pytest.fixture

@@ -51,14 +51,14 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
         "log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean()),
         "log ratio of distance, clipped": float(clipped.mean(axis=None)),
     }
-    shown = ""
     if math.isfinite(low):
         details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
-        shown = f"{math.exp(low):.2f} to {math.exp(high):.2f} if all cells were independent)"
-        over_seeds = f"{math.exp(part.low):.2f} to {math.exp(part.high):.2f} over the seeds; "
-        shown = f" ({over_seeds if math.isfinite(part.low) else ''}{shown}"
+    intervals = [(part.low, part.high, "over the seeds"), (low, high, "if all cells were independent")]
+    shown = "; ".join(
+        f"{math.exp(start):.2f} to {math.exp(end):.2f} {of}" for start, end, of in intervals if math.isfinite(start)
+    )
     plain = (
-        f"cosine's distance is {times(part.mean)} sigmoid's{shown}, with clipping "
+        f"cosine's distance is {times(part.mean)} sigmoid's{f' ({shown})' if shown else ''}, with clipping "
         f"{times(details['log ratio of distance, clipped'])}, its loss {times(details['log ratio of loss'])}"
     )
     return Finding(found, "log ratio of distance, cosine to sigmoid", plain, details)

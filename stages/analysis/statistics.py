@@ -16,7 +16,8 @@ from scipy import special, stats
 
 from ddpm.errors import StudyError
 
-Verdict = Literal["supported", "refuted", "on the threshold", "undecided"]
+Verdict = Literal["supported", "refuted", "on the threshold", "undecided", "not tested"]
+DECIDED = ("supported", "refuted", "on the threshold")
 
 
 @dataclass(frozen=True)

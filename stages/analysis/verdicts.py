@@ -55,7 +55,7 @@ def _part_as_json(part: Part) -> dict[str, float | None]:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """One claim's verdict. ``finding`` is None where the grid lacks what the claim is about; ``plain`` says what.
+    """One claim's verdict. ``finding`` is None where it is "not tested"; ``plain`` says what the grid lacks.
 
     ``second_opinion`` is the verdict by the second metric, for claims that depend on the metric of quality;
     ``seeds_needed`` would decide with 80 % power after the correction, by the scatter of these seeds, or else of the
@@ -135,7 +135,7 @@ def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimRes
     for name, finding in found.items():
         says = rules[name].says
         if isinstance(finding, str):
-            results.append(ClaimResult(name, says, "undecided", finding, 1.0, None))
+            results.append(ClaimResult(name, says, "not tested", finding, 1.0, None))
             continue
         p = adjusted.get(name, 0.0)
         narrow = rules[name].narrow or 0.0
@@ -155,10 +155,10 @@ def verdicts_by_both_metrics(tables: Tables, second_quality: str, rules: Mapping
 
 
 def _without_seeds(claim: str, exploratory: ClaimResult) -> ClaimResult:
-    """The verdict where there is no confirmatory seed: arithmetic needs none, every other claim is undecided."""
+    """The verdict where there is no confirmatory seed: arithmetic needs none, no other claim is tested."""
     if CLAIMS[claim].exact:
         return exploratory
-    return ClaimResult(claim, exploratory.says, "undecided", NO_SEEDS, 1.0, None)
+    return ClaimResult(claim, exploratory.says, "not tested", NO_SEEDS, 1.0, None)
 
 
 def confirmatory(tables: Tables, rules: Rules) -> list[ClaimResult]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 REAL_IMAGES = 60_000  # of the training set of both data sets
 KID_BLOCKS = 2  # at least, for an error
 DIGIT_SHARE = 0.1125  # of the most frequent digit among MNIST's images
+# Another name is looked up in ddpm.features, whose import of torchvision takes two seconds, in every stage's process.
+EXTRACTORS = ("inception-nsfwjs-768", "inception-nsfwjs-2048", "inception-fid2015-2048", "inception-torchvision-2048")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ def _lists(params: "Params", where: str) -> None:
 
 def _models(params: "Params", where: str) -> None:
     """What the library refuses, asked before anything is computed: of schedules, samplers, networks and extractors."""
-    from ddpm.features.inception import get_extractor  # torch takes a second to import
-    from ddpm.network import UNET
+    from ddpm.network import UNET  # torch takes a second to import
     from ddpm.network.architecture import from_mapping
     from ddpm.network.kinds import KINDS
     from ddpm.sampling.samplers import get_sampler
@@ -82,7 +83,10 @@ def _models(params: "Params", where: str) -> None:
         elif network.kind not in KINDS:
             known = ", ".join([UNET, *KINDS])
             raise StudyError(f"unknown kind {network.kind!r}", where="network.kind", hint=f"choose one of {known}")
-        get_extractor(params.extractor)
+        if params.extractor not in EXTRACTORS:
+            from ddpm.features.inception import get_extractor
+
+            get_extractor(params.extractor)
         for T in params.grid.T:
             for sampler in params.grid.sampler:
                 get_sampler(sampler, T)

@@ -16,6 +16,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
 from stages.analysis.runs import beside_the_grid, other_seeds
+from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import results
 from stages.claims import NETWORKS_FILE
 from stages.support import settings
@@ -25,7 +26,6 @@ from stages.support.cli import command_line
 app = typer.Typer(add_completion=False)
 
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
-STRONG = ("supported", "refuted", "on the threshold")
 OURS = "This study's network"
 WIDTH = 130  # of the documents' lines
 Row = Mapping[str, Any]
@@ -50,11 +50,9 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _verdict(claim: Row) -> str:
     verdict = claim["verdict"]
-    if verdict == "undecided" and "estimate" not in claim and "exploratory" not in claim:
-        return "not tested"  # its cells are not there yet
     needed = claim.get("seeds_needed")
-    more = f" ({needed} seeds would decide)" if verdict == "undecided" and needed is not None else ""
-    return f"**{verdict}**" if verdict in STRONG else verdict + more
+    more = f" ({needed} seeds would decide)" if verdict not in DECIDED and needed is not None else ""
+    return f"**{verdict}**" if verdict in DECIDED else verdict + more
 
 
 def verdicts(claims: Row) -> str:

@@ -28,6 +28,7 @@ from stages import (
 )
 from stages.support.cells import WEIGHTS
 from tests.conftest import edit_params, make_tiny_study
+from tests.made_once import made_once
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
 
@@ -40,13 +41,15 @@ def random_weights() -> artifacts.Arrays:
 
 @pytest.fixture(scope="session")
 def grid_once(tmp_path_factory: pytest.TempPathFactory, random_weights: artifacts.Arrays) -> Path:
-    """The study of ``whole_grid``, made once a process: seconds of arithmetic."""
-    folder = tmp_path_factory.mktemp("grid")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_tiny_study(folder)
-        make_grid(folder, random_weights)
-    return folder
+    """The study of ``whole_grid``, made once: seconds of arithmetic."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            make_tiny_study(folder)
+            make_grid(folder, random_weights)
+
+    return made_once(tmp_path_factory, "grid", make)
 
 
 @pytest.fixture

@@ -65,14 +65,14 @@ def plant(**factors: float) -> None:
 def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
     found = verdicts()
     assert len(found["claims"]) == 12
-    assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided"}
+    assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided", "not tested"}
     assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "conf/claims.yaml").read_bytes()).hexdigest()
     assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", [3, 4, 5])
     worse = found["claims"]["cosine-worse"]
     assert worse["verdict"] == worse["second_opinion"] == "supported"
     assert worse["low"] < math.log(1.5) < worse["high"]
     assert worse["n"] == 3
-    assert found["claims"]["n32-enough"]["verdict"] == "undecided"  # rankings by 32 samples of one seed
+    assert found["claims"]["n32-enough"]["verdict"] == "not tested"  # rankings by 32 samples of one seed
     assert found["claims"]["T-small-effect"]["verdict"] == "supported"
     assert found["claims"]["loss-flat-in-T"]["verdict"] == "supported"
 
@@ -100,12 +100,12 @@ def test_the_table_says_verdict_and_numbers(planted: Path) -> None:
     assert "1.50 times" in printed
 
 
-def test_one_column_leaves_what_needs_more_undecided(planted: Path) -> None:
+def test_one_column_leaves_what_needs_more_untested(planted: Path) -> None:
     edit_params(planted, grid={"schedule": ["cosine"]})
     path = Path("metrics/fid_of_T.csv")
     artifacts.write_csv(path, [row for row in artifacts.read_csv(path) if row["schedule"] == "cosine"])
     found = verdicts()["claims"]
-    assert found["cosine-worse"]["verdict"] == found["gaussian-end"]["verdict"] == "undecided"
+    assert found["cosine-worse"]["verdict"] == found["gaussian-end"]["verdict"] == "not tested"
     assert found["cosine-worse"]["plain"] == "the grid has no sigmoid-50-3-ancestral"
 
 
@@ -114,7 +114,7 @@ def test_one_column_leaves_what_needs_more_undecided(planted: Path) -> None:
     [{"T": [200]}, {"schedule": ["cosine"]}, {"schedule": ["linear"], "T": [50]}, {"sampler": ["ddim"]}],
     ids=str,
 )
-def test_a_part_of_the_grid_leaves_claims_undecided_and_breaks_nothing(planted: Path, part: dict[str, Any]) -> None:
+def test_a_part_of_the_grid_leaves_claims_untested_and_breaks_nothing(planted: Path, part: dict[str, Any]) -> None:
     edit_params(planted, grid=part)
     rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
     if "sampler" in part:
@@ -125,18 +125,18 @@ def test_a_part_of_the_grid_leaves_claims_undecided_and_breaks_nothing(planted: 
     found = {name: claim["verdict"] for name, claim in verdicts()["claims"].items()}
     depends_on_T = {"loss-flat-in-T", "cosine-why", "T-small-effect", "good-schedule-fewer-steps", "same-shape"}
     if "T" in part:
-        assert {found[name] for name in depends_on_T} == {"undecided"}
+        assert {found[name] for name in depends_on_T} == {"not tested"}
     if "sampler" in part:
-        assert {found[name] for name in ("cosine-worse", "n32-enough", "T-small-effect")} == {"undecided"}
+        assert {found[name] for name in ("cosine-worse", "n32-enough", "T-small-effect")} == {"not tested"}
     if part == {"T": [200]}:
         assert found["cosine-worse"] == "supported"
 
 
-def test_a_loss_that_was_not_measured_leaves_its_claim_undecided(planted: Path) -> None:
+def test_a_loss_that_was_not_measured_leaves_its_claim_untested(planted: Path) -> None:
     rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"loss_common": None} for row in rows])
     claim = verdicts()["claims"]["sigmoid-loss"]
-    assert (claim["verdict"], claim["plain"]) == ("undecided", "sigmoid-50-3-ancestral has no loss_common")
+    assert (claim["verdict"], claim["plain"]) == ("not tested", "sigmoid-50-3-ancestral has no loss_common")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_changed_number_turns_the_networks_verdict_round(here: Path) -> None:
         found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
         assert found["claims"]["cosine-worse"]["verdict"] == verdict
         assert not found["complete"]
-        assert found["claims"]["one-step"]["verdict"] == "undecided"
+        assert found["claims"]["one-step"]["verdict"] == "not tested"
 
 
 def test_seeds_that_were_known_stay_exploratory(here: Path) -> None:
@@ -96,7 +96,7 @@ def test_seeds_that_were_known_stay_exploratory(here: Path) -> None:
     found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
     assert found["seeds"] == []
     claim = found["claims"]["cosine-worse"]
-    assert (claim["verdict"], claim["exploratory"]["verdict"]) == ("undecided", "supported")
+    assert (claim["verdict"], claim["exploratory"]["verdict"]) == ("not tested", "supported")
 
 
 def test_a_network_without_runs_is_no_network_yet(here: Path) -> None:

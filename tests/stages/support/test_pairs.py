@@ -1,5 +1,7 @@
 """What cannot go together is refused when params.yaml is read, before anything is computed."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,8 @@ import pytest
 import yaml
 
 from ddpm.errors import StudyError
-from stages.support import settings
+from ddpm.features import inception
+from stages.support import pairs, settings
 from stages.tools.compose import compose
 from tests.conftest import ROOT, edit_params
 
@@ -134,6 +137,15 @@ def test_every_number(old: str, new: str, read: Any) -> None:
     text = (ROOT / "params.yaml").read_text()
     assert old in text
     assert read(settings.parse(text.replace(old, new, 1)))
+
+
+def test_extractors_that_need_no_look_into_the_library_are_its_own() -> None:
+    assert set(pairs.EXTRACTORS) == set(inception.EXTRACTORS)
+
+
+def test_torchvision_is_not_imported_to_read_parameters() -> None:
+    code = "import sys; from stages.support import settings; settings.load(); sys.exit('torchvision' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_a_key_twice_is_refused() -> None:

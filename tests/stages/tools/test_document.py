@@ -44,7 +44,7 @@ def test_a_column_a_network_and_what_would_decide() -> None:
         "networks": {
             "other": {
                 "T": [50, 200],
-                "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("undecided")},
+                "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("not tested")},
             }
         },
     }

@@ -1,4 +1,4 @@
-"""A claim whose seeds, cells or values are missing is undecided and says what is missing; a wrong table is refused."""
+"""A claim whose seeds, cells or values are missing is not tested and says what is missing; a wrong table is refused."""
 
 import math
 from dataclasses import replace
@@ -16,30 +16,30 @@ def test_without_the_samplers_of_one_step_it_says_so() -> None:
     tables = planted(fid=clip_is_all, loss=smaller)
     part = replace(tables, rows=tables.rows[tables.rows["sampler"] != "clipped-first"])
     found = {result.claim: result for result in verdicts_on(part, RULES)}
-    assert found["one-step"].verdict == "undecided"
+    assert found["one-step"].verdict == "not tested"
     assert found["one-step"].plain == "there are no cells of clipped-first on cosine yet"
     assert "clipped-first was not sampled on both schedules" in found["cosine-why"].plain
 
 
-def test_without_confirmatory_seeds_all_but_arithmetic_is_undecided() -> None:
+def test_without_confirmatory_seeds_only_arithmetic_is_tested() -> None:
     found = confirmatory(planted(fid=only("cosine", 0.2), loss=smaller, seeds=3), ALL_RULES)
     for result in found:
         if CLAIMS[result.claim].exact:
             assert result.verdict in ("supported", "refuted")
         else:
-            assert (result.verdict, result.plain) == ("undecided", "no confirmatory seeds yet")
+            assert (result.verdict, result.plain) == ("not tested", "no confirmatory seeds yet")
             assert result.exploratory is not None
     shown = {result.claim: result for result in found}["cosine-worse"].as_json()
     assert shown["exploratory"]["plain"].startswith("cosine's distance is 1.22 times sigmoid's")
     assert shown["seeds_needed"] is not None
 
 
-def test_what_the_grid_lacks_is_undecided_and_said() -> None:
+def test_what_the_grid_lacks_is_said() -> None:
     tables = planted(fid=only("cosine", 0.2))
     rows = tables.rows[tables.rows["schedule"] != "sigmoid"]
     part = Tables(rows, {"cosine": tables.alpha_bar["cosine"]}, tables.tau_at_32, "fid", "ancestral", 0.95)
     found = {result.claim: result for result in verdicts_on(part, RULES)}
-    assert found["cosine-worse"].verdict == "undecided"
+    assert found["cosine-worse"].verdict == "not tested"
     assert "no sigmoid-50-0" in found["cosine-worse"].plain
     assert found["gaussian-end"].plain == "the grid has no linear"
 
@@ -64,5 +64,5 @@ def test_a_value_without_a_logarithm_is_said(value: float, says: str) -> None:
     tables = planted()
     tables.rows.loc[tables.rows["schedule"] == "cosine", "fid"] = value
     found = {result.claim: result for result in verdicts_on(tables, RULES)}
-    assert found["cosine-worse"].verdict == "undecided"
+    assert found["cosine-worse"].verdict == "not tested"
     assert found["cosine-worse"].plain == f"cosine-50-0-ancestral has {says}"
