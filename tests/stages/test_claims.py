@@ -15,6 +15,7 @@ from ddpm.errors import StudyError
 from stages import claims
 from stages import schedule as schedule_stage
 from stages.analysis.rules import parse_rules
+from stages.analysis.statistics import DECIDED
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
 
@@ -65,7 +66,7 @@ def plant(**factors: float) -> None:
 def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
     found = verdicts()
     assert len(found["claims"]) == 12
-    assert {claim["verdict"] for claim in found["claims"].values()} <= {"supported", "refuted", "undecided", "not tested"}
+    assert {claim["verdict"] for claim in found["claims"].values()} <= {*DECIDED, "undecided", "not tested"}
     assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "conf/claims.yaml").read_bytes()).hexdigest()
     assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", [3, 4, 5])
     worse = found["claims"]["cosine-worse"]
