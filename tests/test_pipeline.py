@@ -99,9 +99,9 @@ def test_extractor_keeps_the_samples(study: Study) -> None:
 
 
 def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", 'T="50,1600"') == counts(2, 2, schedule=2, chains=0, prune=1)
+    assert study.change('T="50,1600"') == counts(2, 2, schedule=2, chains=0, prune=1)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
-    ran = study.dvc("exp", "run", "-S", 'schedule="linear,cosine"', "-S", "T=1600")  # cells that are there
+    ran = study.change('schedule="linear,cosine"', "T=1600")  # cells that are there
     assert ran == AFTER_CELLS | {"chains": 2, "prune": 1}  # those at the grid's first T
     assert cells(study) == 2
 
@@ -187,7 +187,7 @@ def test_queue_fills_the_cache_for_repro(study: Study) -> None:
 
 
 def test_metrics_and_plots(study: Study) -> None:
-    study.dvc("exp", "run", "-S", "schedules.cosine.s=0.01")
+    study.change("schedules.cosine.s=0.01")
     shown = study.call("dvc", "metrics", "show").splitlines()
     schedules = yaml.safe_load((study.root / "params.yaml").read_text())["schedules"]
     assert [line.split()[0] for line in shown] == ["Path", *sorted(f"metrics/fid/{name}.json" for name in schedules)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -116,16 +117,17 @@ class Tables:
             raise StudyError(f"the tables have no column {column!r}")
         sampler = sampler or self.sampler
         chosen = self.rows[(self.rows["schedule"] == schedule) & (self.rows["sampler"] == sampler)]
-        seeds = sorted(chosen["seed"].unique()) or self.seeds
-        cells = pd.MultiIndex.from_product([seeds, self.all_T], names=["seed", "T"])
-        values = chosen.set_index(["seed", "T"])[column].astype(np.float64)
-        for seed, T in cells[~cells.isin(values.index)][:1]:
-            raise StudyError(f"the grid has no {schedule}-{T}-{seed}-{sampler}")
-        values = values.reindex(cells)
-        for seed, T in cells[~(values > 0)][:1]:
-            lacks = f"no {column}" if np.isnan(values[seed, T]) else f"a {column} of {values[seed, T]:g}"
-            raise StudyError(f"{schedule}-{T}-{seed}-{sampler} has {lacks}")
-        return np.log(values).unstack("T")
+        values = chosen.pivot(index="seed", columns="T", values=column).astype(np.float64)
+        values = values.reindex(index=values.index.tolist() or self.seeds, columns=self.all_T)
+        if not (values > 0).all(axis=None):
+            there = set(zip(chosen["seed"], chosen["T"], strict=True))
+            cells = list(product(values.index, values.columns))
+            for seed, T in (cell for cell in cells if cell not in there):
+                raise StudyError(f"the grid has no {schedule}-{T}-{seed}-{sampler}")
+            for seed, T in (cell for cell in cells if not values.loc[cell] > 0):
+                lacks = f"no {column}" if np.isnan(values.loc[seed, T]) else f"a {column} of {values.loc[seed, T]:g}"
+                raise StudyError(f"{schedule}-{T}-{seed}-{sampler} has {lacks}")
+        return np.log(values)
 
     def has(self, sampler: str, schedules: Iterable[str]) -> bool:
         """Whether there are cells of this sampler on each of these schedules."""

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import features
 from ddpm import artifacts
 from stages import (
+    aggregate,
     baseline,
     chains,
     classifier,
@@ -56,6 +57,27 @@ def grid_once(tmp_path_factory: pytest.TempPathFactory, random_weights: artifact
 def whole_grid(grid_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of a study all of whose cells are measured, as the working directory."""
     shutil.copytree(grid_once, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def aggregated_once(grid_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study of ``aggregated``, made once: a dozen figures."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(grid_once, folder, dirs_exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            run(aggregate)
+
+    return made_once(tmp_path_factory, "aggregated", make)
+
+
+@pytest.fixture
+def aggregated(aggregated_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a study with its tables and figures, as the working directory."""
+    shutil.copytree(aggregated_once, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ddpm import artifacts
-from stages import aggregate, comparisons, report
+from stages import comparisons, report
 from stages.support.cells import Cell
 from tests.browser import chromium
 from tests.conftest import ROOT
@@ -19,10 +19,9 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
 @pytest.fixture
-def page_file(whole_grid: Path) -> Path:
+def page_file(aggregated: Path) -> Path:
     for name in ("conf/claims.yaml", "conf/comparisons.yaml", "conf/networks.yaml"):
-        artifacts.write_bytes(whole_grid / name, (ROOT / name).read_bytes())
-    run(aggregate)
+        artifacts.write_bytes(aggregated / name, (ROOT / name).read_bytes())
     # this study is too small for the claims, so the page shows the committed ones
     committed = artifacts.read_json(ROOT / "metrics/claims.json")
     other = {"runs": ["x"], "complete": True, "T": [50, 800], "seeds": [3, 4], "claims": committed["claims"]}
@@ -30,7 +29,7 @@ def page_file(whole_grid: Path) -> Path:
     artifacts.write_bytes(Path("metrics/variance.json"), (ROOT / "metrics/variance.json").read_bytes())
     run(comparisons)
     run(report)
-    return whole_grid / report.TARGET
+    return aggregated / report.TARGET
 
 
 def test_whole_page(page_file: Path) -> None:

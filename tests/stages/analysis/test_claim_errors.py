@@ -8,7 +8,8 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,10 +35,24 @@ LIMIT = 0.05 + 3 * math.sqrt(0.05 * 0.95 / DRAWS)
 Cells = Mapping[tuple[str, str, str], NDArray[np.float64]]  # column, schedule, sampler -> [seed, T]
 
 
+SCIPYS_TAU = stats.kendalltau
+
+
+def tau(x: Any, y: Any) -> SimpleNamespace:
+    """``scipy.stats.kendalltau`` without ties, and without the p-value that nobody uses: a twentieth of the time."""
+    x, y = np.asarray(x), np.asarray(y)
+    i, j = np.triu_indices(len(x), 1)
+    return SimpleNamespace(statistic=float(np.sign((x[i] - x[j]) * (y[i] - y[j])).mean()))
+
+
+def test_tau_is_scipys() -> None:
+    for x, y in np.random.default_rng(0).normal(size=(20, 2, 9)):
+        assert tau(x, y).statistic == pytest.approx(SCIPYS_TAU(x, y).statistic, abs=1e-12)
+
+
 @pytest.fixture(autouse=True)
-def _no_exact_p_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kendall's tau alone is used; the exact p-value that SciPy adds takes half of these tests' time."""
-    monkeypatch.setattr(stats, "kendalltau", partial(stats.kendalltau, method="asymptotic"))
+def _plain_tau(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "kendalltau", tau)
 
 
 @dataclass(frozen=True)

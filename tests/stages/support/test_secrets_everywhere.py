@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import aggregate
 from tests.conftest import ROOT
 from tests.mlflow_server import free_port, serving
-from tests.stage_runs import CELL, run
+from tests.stage_runs import CELL
 
 SECRET = "s3cr3t-Passw0rd"  # noqa: S105  # planted
 VARIABLES = {
@@ -48,11 +47,10 @@ command_line(app)
 
 
 @pytest.fixture
-def folder(whole_grid: Path) -> Path:
-    (whole_grid / ".dvc").mkdir()
-    (whole_grid / ".dvc" / "config.local").write_text(REMOTE)  # where DVC's manual puts passwords; not in Git
-    run(aggregate)
-    return whole_grid
+def folder(aggregated: Path) -> Path:
+    (aggregated / ".dvc").mkdir()
+    (aggregated / ".dvc" / "config.local").write_text(REMOTE)  # where DVC's manual puts passwords; not in Git
+    return aggregated
 
 
 def say(folder: Path, *words: str, **environment: str) -> str:

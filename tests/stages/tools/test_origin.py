@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ddpm import artifacts
-from stages import aggregate
 from stages.tools import publish, store
 from tests.stage_runs import CELL, run
 
@@ -40,10 +39,9 @@ def test_the_data_set_is_an_input(whole_grid: Path) -> None:
     assert mlflow.data.get_source(used).uri == "data/raw"
 
 
-def test_the_model_is_linked_and_not_copied(whole_grid: Path) -> None:
-    run(aggregate)
+def test_the_model_is_linked_and_not_copied(aggregated: Path) -> None:
     run(publish)
-    (file,) = (whole_grid / "mlruns").rglob(f"{cell_run().info.run_id}/artifacts/model.json")
+    (file,) = (aggregated / "mlruns").rglob(f"{cell_run().info.run_id}/artifacts/model.json")
     link, data = artifacts.read_json(file), CELL.model.read_bytes()
     assert link == {
         "file": str(CELL.model),
@@ -51,7 +49,7 @@ def test_the_model_is_linked_and_not_copied(whole_grid: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "md5": cell_run().data.tags["dvc.model_md5"],
     }
-    assert {path.suffix for path in (whole_grid / "mlruns").rglob("*") if path.is_file()} <= {".json", ".png", ".csv"}
+    assert {path.suffix for path in (aggregated / "mlruns").rglob("*") if path.is_file()} <= {".json", ".png", ".csv"}
 
 
 def test_a_run_of_an_earlier_form_is_completed(whole_grid: Path) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from stages import aggregate
 from stages.tools import publish
 from tests.browser import chromium, need
 from tests.conftest import ROOT
@@ -63,11 +62,10 @@ def served(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         yield uri
 
 
-def test_cells_side_by_side(whole_grid: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_side_by_side(aggregated: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a busy machine is no dead server
-    run(aggregate)
     run(publish)
     client = MlflowClient(served)
     experiment = client.get_experiment_by_name("ddpm-mnist")

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from stages import aggregate
 from stages.support import settings
 from stages.tools import publish, store, tracking, views
 from tests.browser import chromium
@@ -25,13 +24,12 @@ def cells(client: Any) -> Any:
     return experiment, {found.data.tags["cell"]: found for found in runs}
 
 
-def test_the_views_in_a_browser(whole_grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_views_in_a_browser(aggregated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a busy machine is no dead server
     with serving(f"sqlite:///{tmp_path / 'served.db'}", tmp_path / "served") as uri, chromium() as browser:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        run(aggregate)
         done = tracking.publish(settings.load())
         experiment, runs = cells(MlflowClient(uri))
         study = runs.pop("study")
