@@ -25,7 +25,10 @@ def parse(text: str, path: str, typ: str = "safe") -> Any:
     if typ != "safe":  # it keeps comments
         return parse_yaml(text, path, typ)
     if text not in parsed:
-        parsed[text] = json.loads(text) if text.startswith("{") else parse_yaml(text, path)
+        try:
+            parsed[text] = json.loads(text)
+        except json.JSONDecodeError:
+            parsed[text] = parse_yaml(text, path)
     return copy.deepcopy(parsed[text])
 
 

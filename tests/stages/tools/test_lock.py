@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import dump_yaml, load_yaml
 from ruamel.yaml import YAML
 
 from ddpm.errors import StudyError
@@ -35,6 +36,8 @@ def test_entries_that_were_taken_out_and_put_back_run_nothing(study: Study) -> N
 
 def test_a_small_number_stays_a_number(study: Study) -> None:
     """YAML has two opinions on 1e-05; DVC's own is the one that counts."""
+    path = str(study.root / "dvc.lock")
+    dump_yaml(path, load_yaml(path))  # laid out as DVC does
     taken = lock.entries(study.root, ["schedule@linear-50"])
     assert taken["schedule@linear-50"]["params"]["params.yaml"]["schedules.linear"]["beta_min"] == 1e-05
     lock.merge(study.root, taken)
