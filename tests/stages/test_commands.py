@@ -154,6 +154,7 @@ def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch
     assert "fid_of_T.png" in {f.path for f in client.list_artifacts(study.info.run_id)}
 
     run(publish)  # idempotent: the same runs, the same points
+    run(aggregate)
     assert snapshot() == before
 
     # a run that was cut short is completed, not doubled

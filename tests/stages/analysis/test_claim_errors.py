@@ -39,7 +39,7 @@ SCIPYS_TAU = stats.kendalltau
 
 
 def tau(x: Any, y: Any) -> SimpleNamespace:
-    """``scipy.stats.kendalltau`` without ties, and without the p-value that nobody uses: a twentieth of the time."""
+    """``scipy.stats.kendalltau`` without ties, and without the p-value that nobody uses."""
     x, y = np.asarray(x), np.asarray(y)
     i, j = np.triu_indices(len(x), 1)
     return SimpleNamespace(statistic=float(np.sign((x[i] - x[j]) * (y[i] - y[j])).mean()))

@@ -30,11 +30,12 @@ def drawn(folder: Path, **environment: str) -> str:
 
 def test_figures_do_not_depend_on_the_environment(tmp_path: Path) -> None:
     plain = drawn(tmp_path)
+    assert drawn(tmp_path, MPLBACKEND="module://matplotlib_inline.backend_inline") == plain
+    assert drawn(tmp_path, MPLBACKEND="TkAgg", DISPLAY="") == plain
     (tmp_path / "other").write_text("font.size: 20\nlines.linewidth: 7\n")
-    inline = "module://matplotlib_inline.backend_inline"
-    assert drawn(tmp_path, MPLBACKEND=inline, MATPLOTLIBRC=str(tmp_path / "other")) == plain
+    assert drawn(tmp_path, MATPLOTLIBRC=str(tmp_path / "other")) == plain
     (tmp_path / "matplotlibrc").write_text("font.size: 20\nsavefig.facecolor: red\nbackend: TkAgg\n")
-    assert drawn(tmp_path, DISPLAY="") == plain
+    assert drawn(tmp_path) == plain
 
 
 KERNELS = {"ATEN_CPU_CAPABILITY": "default", "DNNL_MAX_CPU_ISA": "SSE41", "ONEDNN_MAX_CPU_ISA": "AVX2",
