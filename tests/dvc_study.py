@@ -84,7 +84,15 @@ elif stage in ("digits", "ranking"):
     every = [get(path) for path in sorted(Path(source).iterdir())]
     put("metrics/digits.csv" if stage == "digits" else "metrics/ranking.json", every, group("grid"))
     if stage == "ranking":
-        Path("metrics/ranking.json").write_text('{{"x": "%s"}}' % get("metrics/ranking.json"))
+        grid = {{}}
+        for line in group("grid").splitlines()[1:]:
+            value = line.strip(" -:")
+            if "-" in line:
+                axis.append(int(value) if value.isdigit() else value)
+            else:
+                axis = grid.setdefault(value, [])
+        found = {{"grid": grid, "x": get("metrics/ranking.json")}}
+        Path("metrics/ranking.json").write_text(json.dumps(found))
 elif stage == "chains":
     put(f"data/chains/{{cell}}.npy", get(f"data/models/{{cell}}.safetensors"))
     put(f"data/chains/{{cell}}-first-step.safetensors", get(f"data/models/{{cell}}.safetensors"))

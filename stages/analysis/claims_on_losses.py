@@ -23,8 +23,8 @@ def loss_flat_in_T(tables: Tables, margin: float) -> Finding:
             details[f"{schedule}, T = {b} to {a}"] = float(difference.mean())
     found = statistics.all_of(parts)
     name = max(details, key=lambda key: abs(details[key]))
-    most = times(details[name])
-    plain = f"the held-out losses of two T differ most for {name}: {most}; threshold: {1 + margin:.2f}"
+    most = f"{math.exp(details[name]):.3f} times"
+    plain = f"the held-out losses of two T differ most for {name}: {most}; threshold: {1 + margin:.2f} times"
     return Finding(found, "log ratio of loss between two T, the least equal pair", plain, details)
 
 
@@ -36,15 +36,16 @@ def _sigmoid_to_others(tables: Tables, column: str) -> pd.Series:
 def sigmoid_loss(tables: Tables, slightly: float) -> Finding:
     """Log ratio of held-out loss, sigmoid to the mean of the other two: above 0, and no more than slightly."""
     own = _sigmoid_to_others(tables, "loss_simple")
-    common = float(_sigmoid_to_others(tables, "loss_common").mean())
     worse = statistics.above(own, 0.0, tables.confidence)
     not_much = statistics.below(own, math.log1p(slightly), tables.confidence)
-    plain = (
-        f"sigmoid's loss is {times(float(own.mean()))} that of the others under each schedule's own weighting, "
-        f"{times(common)} on a common grid of log SNR"
-    )
-    quantity = "log ratio of loss, sigmoid to the others"
-    return Finding(statistics.all_of([worse, not_much]), quantity, plain, {"on the common log-SNR grid": common})
+    plain = f"sigmoid's loss is {times(float(own.mean()))} that of the others under each schedule's own weighting "
+    plain += f"(slightly: at most {1 + slightly:.2f} times)"
+    details = {}
+    if tables.covers("loss_common"):
+        common = float(_sigmoid_to_others(tables, "loss_common").mean())
+        details["on the common log-SNR grid"] = common
+        plain += f", {times(common)} on a common grid of log SNR"
+    return Finding(statistics.all_of([worse, not_much]), "log ratio of loss, sigmoid to the others", plain, details)
 
 
 def _tau(tables: Tables, loss: str, schedules: list[str]) -> pd.Series:

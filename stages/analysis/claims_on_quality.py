@@ -42,15 +42,16 @@ def _worse(tables: Tables, log_ratio: float) -> Evidence:
 
 def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
     """Log ratio of distance, cosine to sigmoid, mean over T: above; and that of held-out loss: below 0."""
-    ratios, clipped = _log_ratios(tables), _log_ratios(tables, "clipped")
-    found = _worse(tables, log_ratio)
+    ratios, found = _log_ratios(tables), _worse(tables, log_ratio)
     part = found.parts[0]  # the quantity stays the distance, whichever part decides
     found = replace(found, estimate=part.mean, low=part.low, high=part.high)
     low, high = statistics.interval(ratios.to_numpy().ravel(), tables.confidence)
-    details = {
-        "log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean()),
-        "log ratio of distance, clipped": float(clipped.mean(axis=None)),
-    }
+    details = {"log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean())}
+    clipping = ""
+    if tables.has("clipped", ["cosine", "sigmoid"]):
+        clipped = float(_log_ratios(tables, "clipped").mean(axis=None))
+        details["log ratio of distance, clipped"] = clipped
+        clipping = f" with clipping {times(clipped)},"
     if math.isfinite(low):
         details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
     intervals = [(part.low, part.high, "over the seeds"), (low, high, "if all cells were independent")]
@@ -58,8 +59,8 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
         f"{math.exp(start):.2f} to {math.exp(end):.2f} {of}" for start, end, of in intervals if math.isfinite(start)
     )
     plain = (
-        f"cosine's distance is {times(part.mean)} sigmoid's{f' ({shown})' if shown else ''}, with clipping "
-        f"{times(details['log ratio of distance, clipped'])}, its loss {times(details['log ratio of loss'])}"
+        f"cosine's distance is {times(part.mean)} sigmoid's{f' ({shown})' if shown else ''},{clipping} "
+        f"its loss {times(details['log ratio of loss'])}"
     )
     return Finding(found, "log ratio of distance, cosine to sigmoid", plain, details)
 
@@ -79,11 +80,8 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     ancestral, clipped = (_log_ratios(tables, sampler) for sampler in ("ancestral", "clipped"))
     slope = _slope_per_doubling(ancestral)
     left = {"the clip": clipped.mean(axis=1)}
-    missing = ""
     if tables.has(FIRST_STEP, ["cosine", "sigmoid"]):
         left["the clip in the first reverse step alone"] = _log_ratios(tables, FIRST_STEP).mean(axis=1)
-    else:
-        missing = f"; {FIRST_STEP} was not sampled on both schedules"
     parts = [statistics.below(slope, per_doubling, tables.confidence)]
     parts += [statistics.above(per_seed(values), 0.0, tables.confidence) for values in left.values()]
     found = statistics.given(_worse(tables, 0.0), statistics.all_of(parts))
@@ -95,9 +93,9 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
     details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
     plain = (
-        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)}; "
-        f"clipping multiplies it by {factor(-interaction.estimate)} and leaves {factor(float(left['the clip'].mean()))}"
-        f"{missing}; this presupposes that cosine is worse"
+        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)} (needed: "
+        f"less than {factor(per_doubling)}); clipping multiplies it by {factor(-interaction.estimate)}, which leaves "
+        f"{factor(float(left['the clip'].mean()))} (needed: more than 1); it presupposes that cosine is worse"
     )
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
 
@@ -148,11 +146,14 @@ def T_small_effect(tables: Tables, margin: float) -> Finding:
     changes = {name: _change(tables, name) for name in tables.schedules}
     parts = [statistics.within(values, math.log1p(margin), tables.confidence) for values in changes.values()]
     details = {f"{name}, over the range of T": float(values.mean()) for name, values in changes.items()}
-    plain = f"from T = {tables.all_T[0]} to {tables.all_T[-1]}, along the line through all T, the distance becomes "
-    plain += ", ".join(f"{times(float(values.mean()))} on {name}" for name, values in changes.items())
-    if len(tables.all_T) > 2:
-        blocks = np.concatenate([tables.logs(tables.quality, name).to_numpy() for name in changes])
-        details["p of a trend in T (Page)"] = statistics.trend_p(blocks)  # [schedule x seed, T]
+    found = ", ".join(f"{times(float(values.mean()))} ({name})" for name, values in changes.items())
+    plain = (
+        f"on a line fitted to all T, the distance at T = {tables.all_T[-1]} is {found} that at T = {tables.all_T[0]}; "
+        f"threshold: {1 + margin:.2f} times"
+    )
+    of_seeds = pd.concat([tables.logs(tables.quality, name) for name in changes]).groupby(level=0).mean()
+    if len(tables.all_T) > 2 and len(of_seeds) > 1:  # cells of one seed are not independent: a block is a seed
+        details["p of a trend in T (Page)"] = statistics.trend_p(of_seeds)
     return Finding(statistics.all_of(parts), "log ratio of distance, the least flat schedule", plain, details)
 
 
@@ -177,9 +178,9 @@ def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
         mean = float(values.mean())
         sufficient[name] = tables.all_T[-1] * 2 ** (-octaves * min(1.0, margin / mean if mean > 0 else 1.0))
     details |= {f"{name}, smallest sufficient T": T for name, T in sufficient.items()}
-    plain = "smallest sufficient T on the fitted line: " + ", ".join(
-        f"{name} {T:.0f}" for name, T in sufficient.items()
-    )
+    smallest = tables.all_T[0]
+    found = (f"{name} {smallest} or fewer" if smallest >= T else f"{name} {T:.0f}" for name, T in sufficient.items())
+    plain = "smallest sufficient T on the fitted line: " + ", ".join(found)
     return Finding(statistics.all_of(parts), "log ratio of distance, the least favourable contrast", plain, details)
 
 
@@ -189,6 +190,8 @@ def n32_enough(tables: Tables, behind: float) -> Finding:
     Rankings by full samples of two seeds differ by training, so no ranking can be asked to agree better.
     """
     tables.at_least(3)
+    if tables.quality != "fid":  # tau_at_32 is of FIDs
+        raise StudyError(f"the rankings by 32 samples are by fid, not by {tables.quality}")
     logs = pd.concat([tables.logs(tables.quality, name) for name in tables.schedules], axis=1).dropna()
     logs = logs.loc[[seed for seed in logs.index if seed in tables.tau_at_32]]
     if len(logs) < 3:

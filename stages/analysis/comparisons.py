@@ -1,7 +1,7 @@
 """The effect of one change on the samples: cells that differ in it alone, compared in pairs.
 
-Training seed, noise, T and everything else that a change does not name are the same in both cells of a pair, so that
-their ratio is due to the change. As in ``stages.analysis.statistics``, the replicates are the seeds.
+Training seed, noise, T and every other parameter that a change does not name are the same in both cells of a pair, so
+that their ratio is due to the change. As in ``stages.analysis.statistics``, the replicates are the seeds.
 """
 
 import math
@@ -14,7 +14,7 @@ import pandas as pd
 
 from stages.analysis import statistics
 from stages.analysis.rules import Change, Changes
-from stages.analysis.tables import AXES, Row
+from stages.analysis.tables import AXES, Row, largest_complete
 
 Selector = Mapping[str, Any]
 
@@ -59,6 +59,13 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, changed: Selector) -> pd.D
     return pd.concat([of_one_run, of_any_run]).drop_duplicates(same)
 
 
+def _complete(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of a large table of seeds and cells without gaps, so that all seeds are compared on the same cells."""
+    cells = pd.Series(list(zip(pairs["schedule"], pairs["T"], pairs["sampler"], strict=True)), index=pairs.index)
+    seeds, shared = largest_complete({seed: frozenset(found) for seed, found in cells.groupby(pairs["seed"])})
+    return pairs[pairs["seed"].isin(seeds) & cells.isin(shared)]
+
+
 def effect(
     rows: Sequence[Row], before: Selector, after: Selector, usual: Selector, quality: str, confidence: float
 ) -> Effect | None:
@@ -72,17 +79,16 @@ def effect(
         confidence: of the interval.
 
     Returns:
-        The effect over the cells that every seed has; None when there is no pair.
+        The effect over a table of seeds and cells without gaps; None when there is no pair.
     """
     a, b = (_selected(rows, side, usual, quality) for side in (before, after))
     if a.empty or b.empty:
         return None
     pairs = _pairs(a, b, before)
     pairs["log_ratio"] = np.log(pairs[f"{quality}_after"] / pairs[f"{quality}_before"])
-    seeds_of_cell = pairs.groupby(["schedule", "T", "sampler"])["seed"].transform("nunique")
-    shared = pairs[seeds_of_cell == pairs["seed"].nunique()]
-    if shared.empty:
+    if pairs.empty:
         return None
+    shared = _complete(pairs)
     per_seed = shared.groupby("seed")["log_ratio"].mean()
     found = statistics.above(per_seed, 0.0, confidence)
     by_T = {} if "T" in before else np.exp(shared.groupby("T")["log_ratio"].mean()).to_dict()
@@ -123,13 +129,18 @@ def _as_json(change: Change, effect: Effect | None, adjusted_p: float | None, co
 
 
 def compare_all(rows: Sequence[Row], rules: Changes, usual: Selector) -> dict[str, dict[str, Any]]:
-    """Every change of conf/comparisons.yaml, with p-values adjusted together (Holm 1979): name -> its JSON entry."""
+    """Every change of conf/comparisons.yaml, with p-values adjusted together (Holm 1979): name -> its JSON entry.
+
+    The correction is over all changes of the file, also those that have no cells yet: a verdict does not depend on what
+    else was run.
+    """
     effects = {
         name: effect(rows, change.before, change.after, usual, rules.quality, rules.confidence)
         for name, change in rules.changes.items()
     }
-    adjusted = statistics.holm({name: found.p for name, found in effects.items() if found and found.seeds > 1})
+    tested = {name for name, found in effects.items() if found and found.seeds > 1}
+    adjusted = statistics.holm({name: found.p if found else 1.0 for name, found in effects.items()})
     return {
-        name: _as_json(rules.changes[name], found, adjusted.get(name), rules.confidence)
+        name: _as_json(rules.changes[name], found, adjusted[name] if name in tested else None, rules.confidence)
         for name, found in effects.items()
     }

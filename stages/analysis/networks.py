@@ -47,12 +47,13 @@ def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callabl
     for name, wanted in names.items():
         runs = [kept[folder] for folder in wanted if folder in kept]
         for run in runs[1:]:
-            if differ := differences(runs[0].params, run.params):
+            first, other = runs[0].params, run.params
+            if differ := sorted({*differences(first, other), *differences(other, first)}):
                 raise StudyError(
                     f"{run.folder} and {runs[0].folder} are not of one network: they differ in {', '.join(differ)}",
                     where="conf/networks.yaml",
                 )
-        more = sorted(set(differences(ours, runs[0].params)) - OF_A_NETWORK) if runs else []
+        more = sorted({name for run in runs for name in differences(ours, run.params)} - OF_A_NETWORK)
         if more:
             say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")
             runs = []
@@ -66,10 +67,17 @@ def rows_of(runs: list[Run]) -> list[dict[str, Any]]:
 
 
 def tables_of(runs: list[Run], rules: Rules) -> Tables:
-    """The cells of one network in the form that the claims use, without alpha_bar, which no network changes."""
+    """The cells of one network in the form that the claims use, without alpha_bar, which no network changes.
+
+    The T are those that all runs have: a run with more T does not leave the claims without the seeds of the others.
+    """
     schedules = max((run.params.grid.schedule for run in runs), key=len)
-    taus = taus_of(((run.folder, run.params) for run in runs), rules.sampler, schedules)
-    return Tables(results(rows_of(runs)), {}, taus, rules.quality, rules.sampler, rules.confidence)
+    all_T = set.intersection(*(set(run.params.grid.T) for run in runs))
+    if not all_T:
+        raise StudyError("runs of one network have no T in common", where=", ".join(str(run.folder) for run in runs))
+    rows = [row for row in rows_of(runs) if row["T"] in all_T]
+    taus = taus_of(((run.folder, run.params) for run in runs), rules.sampler, schedules, all_T)
+    return Tables(results(rows), {}, taus, rules.quality, rules.sampler, rules.confidence)
 
 
 def verdicts(networks: dict[str, Network], rules: Rules) -> dict[str, Any]:

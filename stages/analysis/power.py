@@ -72,6 +72,8 @@ def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) 
 
 def _shown(part: Part, n: NDArray[np.int64], confidence: float) -> NDArray[np.bool_]:
     """Whether a part would be shown to hold, uncorrected, if n seeds had these estimates."""
+    if part.sd == 0:  # the sign test
+        return np.asarray((0.5**n < 1 - confidence) & (part.lower < part.mean < part.upper))
     error = stats.t.ppf(confidence, n - 1) * part.sd / np.sqrt(n)
     return np.asarray((part.mean - error > part.lower) & (part.mean + error < part.upper))
 
@@ -83,20 +85,29 @@ def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, na
     decided, holding = np.ones(len(seeds), dtype=bool), np.zeros(len(seeds), dtype=bool)
     for part in evidence.parts:
         nearest = min(abs(part.mean - bound) for bound in (part.lower, part.upper))
-        holds = (half * part.sd >= nearest) & (2 * half * part.sd <= narrow)
-        decided &= holds | _shown(part, seeds, confidence)
+        shown = _shown(part, seeds, confidence)
+        holds = (half * part.sd >= nearest) & (2 * half * part.sd <= narrow) & ~shown
+        decided &= holds | shown
         holding |= holds
     for part in evidence.given:
         decided &= _shown(part, seeds, confidence)
     return decided & holding
 
 
-def seeds_needed(evidence: Evidence, claims: int, confidence: float, narrow: float = 0.0) -> int | None:
+def seeds_needed(
+    evidence: Evidence, claims: int, confidence: float, narrow: float = 0.0, more_than: int = 1
+) -> int | None:
     """The smallest number of seeds that would decide a claim; None where that is more than 1,000.
 
     That is with 80 % power after the correction, or by an interval at most ``narrow`` wide that holds a threshold.
+
+    Args:
+        evidence: of the seeds that there are.
+        claims, confidence: as in ``power``.
+        narrow: 0 where a claim cannot be on the threshold.
+        more_than: the number of seeds that are known not to decide it, at least 1.
     """
-    numbers = np.arange(2, MOST + 1)
+    numbers = np.arange(more_than + 1, MOST + 1)
     decided = power(evidence, numbers.tolist(), claims, confidence) >= POWER
     if narrow:
         decided |= on_the_threshold(evidence, numbers.tolist(), confidence, narrow)

@@ -79,7 +79,6 @@ def other_seeds(
     """
     grid, rows = ours.grid, []
     taken = {(cell.schedule, cell.seed, sampler) for cell in grid.cells() for sampler in grid.sampler}
-    of_a_seed = len(grid.schedule) * len(grid.T) * len(grid.sampler)
     for run in kept_runs():
         differ = differences(ours, run.params)
         if differ:
@@ -92,9 +91,9 @@ def other_seeds(
                 units.setdefault((row["schedule"], row["seed"], row["sampler"]), []).append(row)
         new = {key: unit for key, unit in units.items() if key not in taken}
         whole = {key: unit for key, unit in new.items() if len(unit) == len(grid.T)}
-        for seed in sorted({key[1] for key in new} - {key[1] for key in whole}):
-            have = sum(len(unit) for key, unit in new.items() if key[1] == seed)
-            say(f"seed {seed} of {run.folder} is excluded from the claims: {have} of {of_a_seed} cells")
+        for key in (key for key in new if key not in whole and key[2] in grid.sampler):
+            name = "{}, seed {}, {}".format(*key)
+            say(f"{name} of {run.folder} is excluded from the claims: {len(new[key])} of {len(grid.T)} T")
         rows += [row for unit in whole.values() for row in unit]
         taken |= set(whole)
     return rows
@@ -128,16 +127,17 @@ def beside_the_grid(ours: settings.Params) -> tuple[list[dict[str, Any]], list[d
 
 
 def taus_of(
-    sources: Iterable[tuple[Path, settings.Params]], sampler: str, schedules: Collection[str]
+    sources: Iterable[tuple[Path, settings.Params]], sampler: str, schedules: Collection[str], all_T: Collection[int]
 ) -> dict[int, float]:
-    """Seed -> mean tau at n = 32 of the folders that have a ranking.json of all these schedules' cells.
+    """Seed -> mean tau at n = 32 of the folders that have a ranking.json of just the cells of these schedules and T.
 
-    ``by_seed`` in ranking.json has the tau of every seed; a table without it is that of a grid of one seed.
+    ``by_seed`` in ranking.json has the tau of every seed; an older table without it counts where it is of one seed.
     """
     found: dict[int, float] = {}
     for folder, params in sources:
         path = folder / RANKING
-        if not set(schedules) <= set(params.grid.schedule) or not path.exists():
+        asked = set(schedules) == set(params.grid.schedule) and set(all_T) == set(params.grid.T)
+        if not asked or not path.exists():
             continue
         table = artifacts.read_json(path)
         by_seed = table.get("by_seed", {}).get(sampler, {})
@@ -150,4 +150,4 @@ def taus_of(
 def rankings(ours: settings.Params, sampler: str) -> dict[int, float]:
     """Seed -> mean tau at n = 32 of this study and of the kept runs that join it."""
     joined = [(run.folder, run.params) for run in kept_runs() if not differences(ours, run.params)]
-    return taus_of([*joined, (FOLDER.parent, ours)], sampler, ours.grid.schedule)
+    return taus_of([*joined, (FOLDER.parent, ours)], sampler, ours.grid.schedule, ours.grid.T)

@@ -144,9 +144,15 @@ def within(values: ArrayLike, margin: float, confidence: float) -> Evidence:
 def all_of(evidence: Sequence[Evidence]) -> Evidence:
     """Evidence that every part holds: supported when each is (intersection-union), refuted when one is (Bonferroni).
 
-    The estimate and interval are those of the part that decides: the least favourable.
+    The estimate and interval are those of the part that decides: the least favourable, with one seed the one that is
+    furthest beyond its bounds.
     """
-    worst = max(evidence, key=lambda part: (part.p_for, -part.p_against))
+
+    def unfavourable(one: Evidence) -> tuple[float, float, float]:
+        beyond = max(max(part.lower - part.mean, part.mean - part.upper) for part in one.parts) if one.parts else 0.0
+        return one.p_for, -one.p_against, beyond
+
+    worst = max(evidence, key=unfavourable)
     p_against = min(1.0, len(evidence) * min(part.p_against for part in evidence))
     p_for, n = max(part.p_for for part in evidence), min(part.n for part in evidence)
     parts = tuple(part for one in evidence for part in one.parts)
@@ -192,7 +198,10 @@ def verdict(evidence: Evidence, adjusted_p: float, confidence: float, narrow: fl
 
 
 def trend_p(blocks: ArrayLike) -> float:
-    """Two-sided p of Page's test for a trend along the columns of ``[blocks, treatments]`` (Page 1963)."""
+    """Two-sided p of Page's test for a trend along the columns of ``[blocks, treatments]`` (Page 1963).
+
+    Blocks must be independent, such as seeds, and at least two.
+    """
     x = np.asarray(blocks)
     one_sided = [float(stats.page_trend_test(values).pvalue) for values in (x, -x)]
     return min(1.0, 2 * min(one_sided))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations_with_replacement, product
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,26 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
         name = "-".join(str(twice.iloc[0][axis]) for axis in AXES)
         raise StudyError(f"the tables have two rows of {name}", hint="run `dvc repro`")
     return table
+
+
+def largest_complete(cells: Mapping[Any, frozenset[Any]]) -> tuple[list[Any], frozenset[Any]]:
+    """The rows and columns of a large table without gaps, from the columns that each row has; empty if there is none.
+
+    Of the sets of columns that a row, two rows or all rows have, the one that makes most cells; a table of several rows
+    comes before one of a single row.
+    """
+    sets = list(cells.values())
+    shared = {a & b for a, b in combinations_with_replacement(sets, 2)} | {frozenset.intersection(*sets)}
+
+    def rows(columns: frozenset[Any]) -> list[Any]:
+        return [row for row, found in cells.items() if found >= columns]
+
+    wanted = [columns for columns in shared if columns]
+    if not wanted:
+        return [], frozenset()
+    sizes = {columns: len(rows(columns)) for columns in wanted}
+    best = max(wanted, key=lambda columns: (sizes[columns] > 1, sizes[columns] * len(columns), sorted(columns)))
+    return rows(best), best
 
 
 @dataclass(frozen=True)
@@ -133,6 +153,10 @@ class Tables:
         """Whether there are cells of this sampler on each of these schedules."""
         found = set(self.rows.loc[self.rows["sampler"] == sampler, "schedule"])
         return found >= set(schedules)
+
+    def covers(self, column: str) -> bool:
+        """Whether every cell has a positive value in a column."""
+        return column in self.rows and bool((self.rows[column] > 0).all())
 
 
 def factor(log_ratio: float) -> str:

@@ -1,10 +1,11 @@
-"""Where the variance of log FID comes from: training, sampling, the estimate from n samples, and rounding.
+"""Where the variance of log FID comes from: training, sampling, and the estimate from n samples; and rounding.
 
 Training seeds x sampling seeds, one table a schedule and T: crossed random effects without replication. What is left
 beside both main effects is the estimator's: with other images of the same law the FID of finite n changes, also by the
 interaction of model and noise, which one value a cell cannot separate from it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from ddpm.errors import StudyError
-from stages.analysis.tables import Row
+from stages.analysis.tables import Row, largest_complete
 
 PRECISION, SAMPLE_SEED = "compute.precision", "sample.seed"
-NEEDS = {"training": "several training seeds x sampling seeds", "rounding": "the same cells in another precision"}
+EXACT = "float32"
+NEEDS = {"training": "several training seeds x sampling seeds", "rounding": f"the same cells in {EXACT}"}
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def _alike(rows: Sequence[Row], usual: Mapping[str, Any], free: str, sampler: st
 
 
 def _complete(cells: pd.DataFrame) -> pd.DataFrame:
-    """Training seeds x sampling seeds, of the training seeds that were sampled twice and more, without gaps."""
+    """Training seeds x sampling seeds, a large table without gaps."""
     table = cells.pivot_table(index="seed", columns="sampling", values="log")
-    return table[table.notna().sum(axis=1) > 1].dropna(axis=1)
+    rows, columns = largest_complete({seed: frozenset(row.dropna().index) for seed, row in table.iterrows()})
+    return table.loc[rows, sorted(columns)]
 
 
 def components(rows: Sequence[Row], usual: Mapping[str, Any], sampler: str, quality: str) -> dict[str, Any]:
@@ -92,8 +95,9 @@ def components(rows: Sequence[Row], usual: Mapping[str, Any], sampler: str, qual
         quality: which column is the distance.
 
     Returns:
-        ``components``: a row a cell and component, with variance, share of the sum where all are known, degrees of
-        freedom and p; ``absent``: a line for each that cannot be computed yet.
+        ``components``: a row a cell and component, with variance, share of the sum, degrees of freedom and p; rounding
+        has no share, since it works through training, whose component has it; ``absent``: a line for each that cannot
+        be computed yet.
     """
     sampled = _alike(rows, usual, SAMPLE_SEED, sampler, quality)
     sampled["sampling"] = sampled[SAMPLE_SEED].fillna(sampled["seed"]).astype(int)
@@ -103,13 +107,13 @@ def components(rows: Sequence[Row], usual: Mapping[str, Any], sampler: str, qual
     missing: dict[tuple[str, str], list[str]] = {}
     for (schedule, T), cells in sampled.groupby(["schedule", "T"], sort=False):
         key = {"schedule": schedule, "T": int(T)}
-        parts = _of_seeds(_complete(cells)) + _of_rounding(rounded, str(schedule), int(T))
-        lacks = [name for name in NEEDS if name not in {part["component"] for part in parts}]
-        for name in lacks:
+        parts = _of_seeds(_complete(cells))
+        total = sum(part["variance"] for part in parts) or math.inf
+        parts = [part | {"share": part["variance"] / total} for part in parts]
+        parts += _of_rounding(rounded, usual[PRECISION], str(schedule), int(T))
+        for name in sorted(NEEDS.keys() - {part["component"] for part in parts}, reverse=True):
             missing.setdefault((str(schedule), name), []).append(str(T))
-        total = sum(part["variance"] for part in parts)
-        share = not lacks and total > 0
-        found += [key | part | {"share": part["variance"] / total if share else None} for part in parts]
+        found += [key | part for part in parts]
     absent = [f"{schedule}: no runs of {NEEDS[name]} at T = {', '.join(T)}" for (schedule, name), T in missing.items()]
     return {"quantity": f"variance of the logarithm of {quality}", "components": found, "absent": absent}
 
@@ -127,11 +131,11 @@ def _of_seeds(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _of_rounding(table: pd.DataFrame, schedule: str, T: int) -> list[dict[str, Any]]:
-    """Rounding; nothing where no cell was computed in two precisions."""
+def _of_rounding(table: pd.DataFrame, usual: str, schedule: str, T: int) -> list[dict[str, Any]]:
+    """Rounding, from the usual precision and float32; nothing where no cell was computed in both."""
     cells = table[(table["schedule"] == schedule) & (table["T"] == T)]
-    pairs = cells.pivot_table(index="seed", columns=PRECISION, values="log").dropna()
-    if not len(pairs) or pairs.shape[1] != 2:
+    pairs = cells.pivot_table(index="seed", columns=PRECISION, values="log").reindex(columns=[usual, EXACT]).dropna()
+    if usual == EXACT or not len(pairs):
         return []
-    variance = rounding(pairs.iloc[:, 0], pairs.iloc[:, 1])
-    return [{"component": "rounding", "variance": variance, "degrees": len(pairs), "p": None}]
+    variance = rounding(pairs[usual], pairs[EXACT])
+    return [{"component": "rounding", "variance": variance, "share": None, "degrees": len(pairs), "p": None}]

@@ -103,34 +103,38 @@ def _finding(name: str, tables: Tables, rule: ClaimRule) -> Finding | str:
         return error.what
 
 
-def _needed(evidence: Evidence, claims: int, confidence: float, narrow: float) -> str | None:
+def _needed(evidence: Evidence, verdict: Verdict, claims: int, confidence: float, narrow: float) -> str | None:
     if not evidence.parts or evidence.n < 2:
         return None
-    found = seeds_needed(evidence, claims, confidence, narrow)
+    more_than = 1 if verdict in statistics.DECIDED else evidence.n
+    found = seeds_needed(evidence, claims, confidence, narrow, more_than)
     return f"more than {MOST:,}" if found is None else str(found)
 
 
-def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimResult]:
+def verdicts_on(
+    tables: Tables, rules: Mapping[str, ClaimRule], known: Mapping[str, Finding | str] | None = None
+) -> list[ClaimResult]:
     """The verdicts on all claims by one metric of quality.
 
-    Claims of arithmetic are exact; the p-values of all others are adjusted together.
+    Claims of arithmetic are exact; the p-values of all others are adjusted together. A claim that cannot be tested yet
+    counts in the correction with p = 1, so that the other verdicts do not change once it can.
 
     Args:
         tables: the results.
         rules: claim -> its words and threshold, in the order to report.
+        known: what was found for claims that need no further test.
 
     Raises:
         StudyError: an unknown claim, or a rule without its threshold.
     """
-    found = {name: _finding(name, tables, rule) for name, rule in rules.items()}
+    known = known or {}
+    found = {name: known[name] if name in known else _finding(name, tables, rule) for name, rule in rules.items()}
     p_values = {
-        name: finding.evidence.p
+        name: finding.evidence.p if isinstance(finding, Finding) else 1.0
         for name, finding in found.items()
-        if isinstance(finding, Finding) and not CLAIMS[name].exact
+        if not CLAIMS[name].exact
     }
     adjusted = statistics.holm(p_values)
-    # a claim that has no cells yet will be corrected with the others once it has
-    corrected = sum(not CLAIMS[name].exact for name in rules)
     results = []
     for name, finding in found.items():
         says = rules[name].says
@@ -140,18 +144,18 @@ def verdicts_on(tables: Tables, rules: Mapping[str, ClaimRule]) -> list[ClaimRes
         p = adjusted.get(name, 0.0)
         narrow = rules[name].narrow or 0.0
         verdict = statistics.verdict(finding.evidence, p, tables.confidence, narrow)
-        needed = _needed(finding.evidence, corrected, tables.confidence, narrow)
+        needed = _needed(finding.evidence, verdict, len(p_values), tables.confidence, narrow)
         results.append(ClaimResult(name, says, verdict, finding.plain, p, finding, seeds_needed=needed))
     return results
 
 
 def verdicts_by_both_metrics(tables: Tables, second_quality: str, rules: Mapping[str, ClaimRule]) -> list[ClaimResult]:
     """The verdicts, and beside each that depends on the metric of quality the verdict by the second metric."""
-    second = {result.claim: result.verdict for result in verdicts_on(replace(tables, quality=second_quality), rules)}
-    return [
-        replace(result, second_opinion=second[result.claim]) if CLAIMS[result.claim].of_quality else result
-        for result in verdicts_on(tables, rules)
-    ]
+    first = verdicts_on(tables, rules)
+    known = {found.claim: found.finding or found.plain for found in first if not CLAIMS[found.claim].of_quality}
+    again = verdicts_on(replace(tables, quality=second_quality), rules, known)
+    second = {found.claim: found.verdict for found in again if CLAIMS[found.claim].of_quality}
+    return [replace(found, second_opinion=second.get(found.claim)) for found in first]
 
 
 def _without_seeds(claim: str, exploratory: ClaimResult) -> ClaimResult:

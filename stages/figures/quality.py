@@ -31,7 +31,7 @@ def _curve(axes: Axes, rows: Sequence[Row], x: str, column: str, label: str, **s
     """
     places = sorted({row[x] for row in rows})
     values = [np.array([row[column] for row in rows if row[x] == place]) for place in places]
-    means = np.array([seeds.mean() for seeds in values])
+    means = np.array([np.exp(np.log(seeds).mean()) for seeds in values])
     spread = [means - [seeds.min() for seeds in values], [seeds.max() for seeds in values] - means]
     bars = None if np.abs(spread).max() == 0 else spread
     axes.errorbar(places, means, yerr=bars, capsize=3, label=label, **style)

@@ -6,6 +6,7 @@ Each runs in a clone of its own in .work/campaign/, at the commit of this folder
 when its result is kept. A run that was interrupted goes on where it stopped.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,19 @@ def run(folder: Path, jobs: int, cluster: str) -> None:
         raise StudyError(f"sources changed during the run: {changed}", where=str(folder), hint="remove the folder")
 
 
+def check_sources() -> None:
+    """StudyError when sources of cells are not those that dvc.lock names: results of both would not be comparable."""
+    status = subprocess.run(["dvc", "status", "--json"], env=environment(), capture_output=True, text=True)
+    if status.returncode:
+        raise StudyError(f"dvc status failed: {' '.join(status.stderr.split())}", where="dvc.lock")
+    for stage, found in json.loads(status.stdout).items():
+        deps = [dep for part in found if isinstance(part, dict) for dep in part.get("changed deps", {}).items()]
+        for path, state in deps:
+            if stage.split("@")[0] in experiments.OF_CELLS and path.startswith(("ddpm", "stages")):
+                told = f"{path}, which {stage.split('@')[0]} runs, is {state} since dvc.lock was written"
+                raise StudyError(told, where="dvc.lock", hint="run `make study` first, and commit dvc.lock")
+
+
 def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
     """One row an experiment."""
     table = Table(title="Experiments of conf/campaign.yaml")
@@ -79,6 +93,7 @@ def main(
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
     if dry:
         return
+    check_sources()
     for name, state in states.items():
         if state.state == "kept":
             continue

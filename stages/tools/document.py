@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import typer
@@ -22,24 +21,15 @@ from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.tools.answer import answer, by_metric
 
 app = typer.Typer(add_completion=False)
 
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
 OURS = "This study's network"
-WIDTH = 130  # of the documents' lines
+SECOND = "digit classifier"  # the metric of the second opinion
+ENOUGH = 3  # seeds, for an estimate of the scatter that says how many would decide
 Row = Mapping[str, Any]
-ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
-{linear}, sigmoid {sigmoid}, cosine {cosine}; held-out real images have {baseline}. Cosine varies most
-between trainings; clipping the predicted x_0 to [-1, 1] gives it {clipped} and hardly changes the other
-two. One step {is_} the cause: cosine's first reverse step multiplies the network's error by {gain},
-at every T, and clipping in that step alone gives {first}. More steps do not help: T = {largest} has {ends} the
-FID of T = {smallest}. Whether cosine without the clip is worse than sigmoid depends on the training and on
-the network; the table gives the number of seeds that would decide each open claim."""
-OTHER = (
-    "**With another network**, {name} ({seeds} training seeds, T = {all_T}), linear has {linear}, sigmoid {sigmoid}, "
-    "cosine {cosine}, and {clipped} with the clip."
-)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -49,10 +39,15 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _verdict(claim: Row) -> str:
-    verdict = claim["verdict"]
-    needed = claim.get("seeds_needed")
-    more = f" ({needed} seeds would decide)" if verdict not in DECIDED and needed is not None else ""
-    return f"**{verdict}**" if verdict in DECIDED else verdict + more
+    """The verdict, that of the second metric where it differs, and how many seeds would decide where 3 are known."""
+    verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
+    told = []
+    if verdict not in DECIDED and needed is not None:
+        few = 0 < claim.get("n", 0) < ENOUGH
+        about = needed if needed.startswith("more") else f"about {needed}"
+        told = [f"{claim['n']} seeds" if few else f"{about} seeds needed"]
+    told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
+    return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
 
 
 def verdicts(claims: Row) -> str:
@@ -89,42 +84,13 @@ def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str])
     return markdown(["Schedule, sampler", "Seeds", *(f"T = {T}" for T in all_T)], lines)
 
 
-def _over_T(means: Any) -> dict[str, str]:
-    """What the answer says of a network: the range over T of mean FIDs by schedule, sampler and T."""
-    asked = {name: (name, "ancestral") for name in ("linear", "sigmoid", "cosine")}
-    asked |= {"clipped": ("cosine", "clipped"), "first": ("cosine", "clipped-first")}
-    there = {name: means[key] for name, key in asked.items() if key in means.index.droplevel("T")}
-    return {name: f"{found.min():.2f} to {found.max():.2f}" for name, found in there.items()}
-
-
-def answer(rows: Sequence[Row], schedules: Sequence[Row], others: Mapping[str, Sequence[Row]], one_step: str) -> str:
-    """The answer in six sentences: an author reads again whether their words still fit when the numbers change."""
-    table = results(rows)
-    means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
-    all_T = sorted(table["T"].unique().tolist())
-
-    def ends(schedule: str) -> str:
-        first, last = (means[schedule, "ancestral", T] for T in (all_T[0], all_T[-1]))
-        return f"{last / first:.2f} times ({schedule})"
-
-    gains = {f"{row['last_step_gain']:.0f}" for row in schedules if row["schedule"] == "cosine"}
-    text = ANSWER.format(
-        is_="is" if one_step == "supported" else "seems to be",
-        gain=" to ".join(sorted(gains, key=float)),
-        seeds=table["seed"].nunique(),
-        baseline=f"{table['fid_floor'].mean():.2f}",
-        **_over_T(means),
-        smallest=all_T[0],
-        largest=all_T[-1],
-        ends=", ".join(ends(schedule) for schedule in ("linear", "sigmoid", "cosine")),
-    )
-    sentences = [text]
-    for name, found in others.items():
-        table = results(found)
-        there = ", ".join(map(str, sorted(table["T"].unique().tolist())))
-        said = _over_T(table.groupby(["schedule", "sampler", "T"])["fid"].mean())
-        sentences.append(OTHER.format(name=name, all_T=there, seeds=table["seed"].nunique(), **said))
-    return "\n\n".join(fill(sentence, WIDTH) for sentence in sentences)
+def of_all_samplers(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the seeds that have every sampler, so that the samplers are compared on the same models."""
+    seeds = {
+        sampler: {row["seed"] for row in rows if row["sampler"] == sampler}
+        for sampler in {row["sampler"] for row in rows}
+    }
+    return [row for row in rows if all(row["seed"] in found for found in seeds.values())]
 
 
 def changes(found: Row) -> str:
@@ -134,7 +100,9 @@ def changes(found: Row) -> str:
     for name, row in sorted(ran.items(), key=lambda item: float(item[1]["ratio"])):
         sure = "" if row["high"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), row["verdict"]])
-    return markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "Verdict"], lines)
+    table = markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "Verdict"], lines)
+    absent = [name for name in found["changes"] if name not in ran]
+    return table + (f"\n\nNot run yet: {'; '.join(absent)}." if absent else "")
 
 
 def variance(found: Row) -> str:
@@ -176,14 +144,24 @@ def blocks() -> dict[str, str]:
     own = artifacts.read_csv(METRICS / "fid_of_T.csv")
     every = [*own, *other_seeds(params, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
-    steps = [row for row in late if row["schedule"] == "cosine"]
-    others, one_step = _others(params), claims["claims"].get("one-step", {}).get("verdict", "")
+    steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params)
+    confirmed = {
+        name: [row for row in rows if row["seed"] in claims["networks"][name]["seeds"]] for name, rows in others.items()
+    }
+    metrics = by_metric(late, claims["confidence"]) if late else {}
+    columns = [
+        "Metric",
+        "Cosine to sigmoid",
+        "Cosine to linear, with the clip",
+        *(f"Largest T to smallest, {s}" for s in ("linear", "sigmoid")),
+    ]
     return {
-        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), others, one_step) if late else "",
+        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims, confirmed) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
         "networks": of_networks(others, params.grid.schedule),
+        "metrics": markdown(columns, ([name, *ratios] for name, ratios in metrics.items())),
         "changes": changes(comparisons),
         "variance": variance(components),
     }

@@ -11,7 +11,7 @@ from pydantic import Field, StrictInt, StrictStr
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import FOLDER, RANKING, TABLE
+from stages.analysis.runs import FOLDER, RANKING, TABLE, differences
 from stages.support import settings
 from stages.support.strict_yaml import Strict, parse_yaml
 from stages.tools import jobs
@@ -101,8 +101,8 @@ def sources(lock: Path) -> Sources:
 def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
     """Why a kept run is not what the experiment asks for today; empty if it is."""
     kept = settings.load(folder / settings.PATH)
-    a, b = kept.model_dump(), wanted.model_dump()
-    if changed := [name for name in a if a[name] != b[name]]:
+    of_tables = [name for name in ("grid", "ranking") if getattr(kept, name) != getattr(wanted, name)]
+    if changed := [*differences(wanted, kept), *of_tables]:
         return f"other parameters: {', '.join(changed)}"
     if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock") - current}):
         return f"made by earlier sources of {', '.join(older)}"

@@ -42,15 +42,20 @@ def keep(name: str, workspace: Path = Path()) -> str:
     if found != wanted:
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
     sources = {TABLE: table, "params.yaml": workspace / settings.PATH, "dvc.lock": workspace / "dvc.lock"}
-    if (workspace / METRICS / RANKING).exists():  # `dvc repro aggregate` alone makes none
-        sources[RANKING] = workspace / METRICS / RANKING
+    ranking = workspace / METRICS / RANKING
+    if ranking.exists():
+        if artifacts.read_json(ranking).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
+            raise StudyError("not of the grid in params.yaml", where=str(ranking), hint="run `dvc repro ranking`")
+        sources[RANKING] = ranking
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
-    for target, data in files.items():
-        artifacts.write_bytes(FOLDER / name / target, data)
     mixture = machines.mixture(params, workspace)
     if mixture:
         print(f"warning: {name}: {mixture}", file=sys.stderr)
-        artifacts.write_bytes(FOLDER / name / MACHINES, json.dumps(machines.kinds(params, workspace)).encode())
+        files[MACHINES] = json.dumps(machines.kinds(params, workspace)).encode()
+    for target, data in files.items():
+        artifacts.write_bytes(FOLDER / name / target, data)
+    for target in {RANKING, MACHINES} - files.keys():  # of a run that was kept there before
+        (FOLDER / name / target).unlink(missing_ok=True)
     return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from stages.analysis import comparisons
+from stages.analysis.rules import Change, Changes
 
 USUAL = {"network.attention": False, "train.epochs": 5}
 
@@ -115,3 +116,28 @@ def test_one_seed_proves_nothing() -> None:
     assert found is not None
     assert (found.low, found.high, found.p) == (0, math.inf, 1)
     assert comparisons.verdict(found, found.p, 0.95) == "not significant"
+
+
+def test_a_seed_that_lacks_cells_does_not_take_the_others_away() -> None:
+    after = [row | {"sampler": "clipped", "fid": 2 * row["fid"]} for row in cells(seeds=4)]
+    few = [row for row in after if row["seed"] < 3 or (row["T"], row["schedule"]) == (50, "linear")]
+    change = ({"sampler": "ancestral"}, {"sampler": "clipped"})
+    found = comparisons.effect(cells(seeds=4) + few, *change, USUAL, "fid", 0.95)
+    assert found is not None
+    assert (found.pairs, found.seeds) == (12, 3)
+    elsewhere = [row | {"T": 25} for row in [*cells(seeds=4), *after] if row["seed"] == 3]  # no cell in common
+    found = comparisons.effect([*cells(), *after, *elsewhere], *change, USUAL, "fid", 0.95)
+    assert found is not None
+    assert (found.pairs, found.seeds) == (12, 3)
+
+
+def test_the_correction_is_over_all_changes_of_the_file() -> None:
+    rows = cells(seeds=5) + cells("kept", seeds=5, effect=1.1, noise=0.05, sampler="clipped")
+    ran = {"clip": Change(before={"sampler": "ancestral"}, after={"sampler": "clipped"})}
+    absent = {f"absent {i}": Change(before={"sampler": "x"}, after={"sampler": f"y{i}"}) for i in range(30)}
+    one, many = (
+        comparisons.compare_all(rows, Changes(confidence=0.95, quality="fid", changes=changes), USUAL)["clip"]
+        for changes in (ran, ran | absent)
+    )
+    assert many["adjusted_p"] == pytest.approx(31 * one["adjusted_p"])
+    assert (one["verdict"], many["verdict"]) == ("worse", "not significant")

@@ -133,3 +133,25 @@ def test_every_network_is_made_by_the_campaign_or_was_on_a_gpu() -> None:
     known = set(experiments.read(ROOT / experiments.FILE)) | kept_of_a_gpu
     for runs in networks.parse_networks((ROOT / "conf/networks.yaml").read_text(), "x").values():
         assert set(runs) <= known
+
+
+def test_a_run_with_more_T_does_not_leave_the_others_out(here: Path) -> None:
+    keep("norm-all", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:2]), 0.4, network=NORM)
+    more = [
+        row | {"T": T, "seed": 6} for row in rows((3,), 12.0, EVERY, SAMPLERS[:2]) for T in (row["T"], row["T"] + 1)
+    ]
+    keep("norm-all-first-step", more, network=NORM)
+    found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
+    assert (found["T"], found["seeds"]) == ([50, 800], [3, 4, 5, 6])
+    assert found["claims"]["cosine-worse"]["verdict"] == "supported"
+    keep("norm-all-first-step", [row | {"T": row["T"] + 1} for row in more if row["T"] in (50, 800)], network=NORM)
+    with pytest.raises(StudyError, match="runs of one network have no T in common"):
+        networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_schedules_of_every_run_are_ours(names: tuple[str, str], here: Path) -> None:
+    keep("a", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:1]), network=NORM, schedules={"linear": {"beta_max": 0.5}})
+    keep("b", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS), network=NORM)
+    with pytest.raises(StudyError, match=r"not of one network: they differ in schedules\.linear"):
+        networks.find({"norms": names}, settings.load(), print)

@@ -65,3 +65,22 @@ def test_a_threshold_far_off_or_a_missing_premise_is_not_on_it() -> None:
     near, premise = statistics.within(replicates(0.1, 0.02), 0.1, 0.95), statistics.above(replicates(-1, 0.1), 0, 0.95)
     assert on_the_threshold(near, numbers, 0.95, 0.02).tolist() == [False, True, True]
     assert not on_the_threshold(statistics.given(premise, near), numbers, 0.95, 0.02).any()
+
+
+def test_what_would_be_shown_is_not_on_the_threshold() -> None:
+    # as in `verdict`: 0.01 beyond the bound, the one-sided interval leaves it out before the two-sided does
+    found = statistics.above(replicates(0.01, 0.02, 5), 0.0, 0.95)
+    numbers = range(2, 400)
+    expected = [
+        statistics.verdict(statistics.above(replicates(0.01, 0.02, n), 0.0, 0.95), 1.0, 0.95, 0.1) == "on the threshold"
+        for n in numbers
+    ]
+    assert on_the_threshold(found, list(numbers), 0.95, 0.1).tolist() == expected
+    assert any(expected)
+
+
+def test_a_number_of_seeds_that_did_not_decide_is_not_named() -> None:
+    found = statistics.above(replicates(0.5, 1), 0, 0.95)
+    assert seeds_needed(found, 1, 0.95, more_than=34) == 35
+    equal = statistics.above([0.5] * 3, 0.0, 0.95)  # without spread the sign test decides
+    assert not on_the_threshold(equal, [3], 0.95, 0.1).any()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import beside_the_grid, differences, other_seeds
+from stages.analysis.runs import beside_the_grid, differences, other_seeds, rankings
 from stages.support import settings
 from stages.tools import keep_run
 from tests.conftest import edit_params
@@ -67,7 +67,34 @@ def test_a_run_that_lacks_cells_is_left_out(tiny_study: Path) -> None:
     edit_params(tiny_study, grid={"T": [20, 30, 40]})
     said: list[str] = []
     assert other_seeds(settings.load(), said.append) == []
-    assert said == ["seed 1 of metrics/runs/seed-1 is excluded from the claims: 4 of 6 cells"]
+    named = [f"{schedule}, seed 1, ancestral of metrics/runs/seed-1" for schedule in ("linear", "cosine")]
+    assert said == [f"{name} is excluded from the claims: 2 of 3 T" for name in named]
+
+
+def test_rankings_are_of_just_the_grid_s_cells(tiny_study: Path) -> None:
+    def ranking(tau: float) -> None:
+        table = {"grid": settings.load().grid.model_dump(), "mean_tau": {"ancestral": tau}}
+        artifacts.write_json(Path("metrics/ranking.json"), table)
+
+    shutil.rmtree("metrics/runs", ignore_errors=True)
+    table(1)
+    ranking(0.25)
+    keep("seed-1")
+    table(2)  # and the rankings are of seed 1 still
+    with pytest.raises(StudyError, match=r"ranking\.json: not of the grid in params\.yaml"):
+        keep("seed-2")
+    edit_params(tiny_study, grid={"T": [20], "seed": [1]})
+    rows = [row for row in artifacts.read_csv(Path("metrics/fid_of_T.csv")) if row["T"] == 20]
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"seed": 1} for row in rows])
+    ranking(0.75)
+    keep("z-few-t")  # of the same seed, at one T
+    table(0)
+    edit_params(tiny_study, grid={"T": [20, 30]})
+    ranking(0.5)
+    assert rankings(settings.load(), "ancestral") == {0: 0.5, 1: 0.25}
+    Path("metrics/ranking.json").unlink()
+    keep("z-few-t")
+    assert not Path("metrics/runs/z-few-t/ranking.json").exists()  # that of the run kept there before
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,22 @@ def test_the_table_has_all_components_or_says_what_is_absent() -> None:
     found = components([*rows([None, 0, 1, 2]), *rows([None], "float32")], USUAL, "ancestral", "fid")
     by_name = {row["component"]: row for row in found["components"]}
     assert list(by_name) == ["training", "sampling", "estimator", "rounding"]
+    assert by_name.pop("rounding")["share"] is None  # it works through training
     assert sum(row["share"] for row in by_name.values()) == pytest.approx(1)
     assert found["absent"] == []
     alone = components(rows([None]), USUAL, "ancestral", "fid")
     assert alone["components"] == []
     assert alone["absent"] == [
         "cosine: no runs of several training seeds x sampling seeds at T = 50",
-        "cosine: no runs of the same cells in another precision at T = 50",
+        "cosine: no runs of the same cells in float32 at T = 50",
     ]
     other = [row | {"network.norm": "all"} for row in rows([None, 0, 1, 2])]
     assert components([*rows([None]), *other], USUAL, "ancestral", "fid")["components"] == []
+
+
+def test_more_runs_take_no_component_away() -> None:
+    usual = [*rows([None, 0, 1, 2]), *rows([None], "float32")]
+    one = components(usual, USUAL, "ancestral", "fid")
+    by_hand = [row | {"compute.precision": "bfloat16"} for row in rows([None])[:1]]
+    elsewhere = [row | {"seed": 7, "sample.seed": of} for row, of in zip(rows([None]), (20, 21, 22), strict=True)]
+    assert components([*usual, *by_hand, *elsewhere], USUAL, "ancestral", "fid") == one

@@ -18,7 +18,42 @@ def test_without_the_samplers_of_one_step_it_says_so() -> None:
     found = {result.claim: result for result in verdicts_on(part, RULES)}
     assert found["one-step"].verdict == "not tested"
     assert found["one-step"].plain == "there are no cells of clipped-first on cosine yet"
-    assert "clipped-first was not sampled on both schedules" in found["cosine-why"].plain
+    why = found["cosine-why"].finding
+    assert why is not None
+    assert len(why.evidence.parts) == 2  # the slope and the clip
+
+
+def test_what_a_claim_only_shows_may_be_absent() -> None:
+    tables = planted(fid=only("cosine", 0.2), loss=smaller)
+    alone = replace(tables, rows=tables.rows[tables.rows["sampler"] == "ancestral"].drop(columns="loss_common"))
+    found = {result.claim: result for result in verdicts_on(alone, RULES)}
+    assert found["cosine-worse"].verdict == "supported"
+    assert "clipping" not in found["cosine-worse"].plain
+    assert found["sigmoid-loss"].verdict == "supported"
+    assert "log SNR" not in found["sigmoid-loss"].plain
+
+
+def test_one_seed_of_one_schedule_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = planted(seeds=1)
+    one = replace(tables, rows=tables.rows[tables.rows["schedule"] == "cosine"])
+    assert {result.claim: result for result in verdicts_on(one, RULES)}["T-small-effect"].verdict == "undecided"
+
+
+def test_a_claim_that_is_not_tested_counts_in_the_correction() -> None:
+    tables = planted(fid=only("cosine", 0.2), loss=smaller, seeds=3, noise=0.05)
+    every = {result.claim: result for result in verdicts_on(tables, RULES)}
+    part = replace(tables, rows=tables.rows[tables.rows["sampler"] != "clipped-first"])
+    fewer = {result.claim: result for result in verdicts_on(part, RULES)}
+    assert fewer["one-step"].verdict == "not tested"
+    smallest = min(every, key=lambda name: every[name].adjusted_p if not CLAIMS[name].exact else 2)
+    assert fewer[smallest].adjusted_p == every[smallest].adjusted_p > 0
+
+
+def test_rankings_by_few_samples_are_of_fid() -> None:
+    tables = replace(planted(), tau_at_32=dict.fromkeys(range(5), 0.9))
+    assert {r.claim: r.verdict for r in verdicts_on(tables, RULES)}["n32-enough"] != "not tested"
+    by_digits = {r.claim: r for r in verdicts_on(replace(tables, quality="digits_distance"), RULES)}
+    assert by_digits["n32-enough"].plain == "the rankings by 32 samples are by fid, not by digits_distance"
 
 
 def test_without_confirmatory_seeds_only_arithmetic_is_tested() -> None:

@@ -73,3 +73,13 @@ def test_what_it_refuses_is_one_line(declared: Study) -> None:
     assert dirty.returncode == 1
     assert "error: git: not committed: ddpm/schedules.py; commit first" in dirty.stderr
     assert not (declared.root / "metrics" / "runs" / "only-linear").exists()
+
+
+def test_other_sources_than_the_lock_s_are_refused_before_anything_runs(declared: Study) -> None:
+    with Path(declared.root / "ddpm" / "training" / "loop.py").open("a") as file:
+        file.write("# a change\n")
+    declared.call("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "a change")
+    done = call(declared)
+    assert done.returncode == 1
+    assert "error: dvc.lock: ddpm/training, which train runs, is modified since dvc.lock" in done.stderr
+    assert not declared.ran_file.exists()

@@ -96,6 +96,18 @@ def test_cells_on_one_side_and_verdicts(clone: Path) -> None:
     assert "| linear-abar | supported | refuted |" in said
 
 
+@pytest.mark.parametrize("network", [None, "normalisation in every block"])
+def test_another_verdict_is_a_failure(clone: Path, network: str | None) -> None:
+    claims = json.loads(Path("metrics/claims.json").read_text())
+    of = claims if network is None else claims["networks"][network]
+    before = of["claims"]["sigmoid-loss"]["verdict"]
+    of["claims"]["sigmoid-loss"]["verdict"] = "undecided"
+    Path("metrics/claims.json").write_text(json.dumps(claims))
+    code, said = compare()
+    assert code == 1
+    assert f"| sigmoid-loss{f', {network}' if network else ''} | {before} | undecided |" in said
+
+
 def test_no_such_revision(clone: Path) -> None:
     with pytest.raises(StudyError, match="unknown revision 'mian'"):
         compare("mian")

@@ -38,6 +38,8 @@ def test_a_column_a_network_and_what_would_decide() -> None:
         "claims": {
             "a": claim("supported", estimate=1.0),
             "b": claim("undecided", seeds_needed="12", exploratory={"plain": "known seeds say 1.1"}),
+            "e": claim("undecided", seeds_needed="12", estimate=1.0, n=2, second_opinion="refuted"),
+            "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
             "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
             "d": claim("supported", estimate=0.9),
         },
@@ -52,7 +54,9 @@ def test_a_column_a_network_and_what_would_decide() -> None:
     assert lines[0].startswith("| The report says | This study's network | other (T = 50, 200) |")
     assert lines[2:] == [
         "| Cosine is worse | **supported** | **refuted** | supported by 1.5 |",
-        "| Cosine is worse | undecided (12 seeds would decide) | **on the threshold** | known seeds say 1.1 |",
+        "| Cosine is worse | undecided (about 12 seeds needed) | **on the threshold** | known seeds say 1.1 |",
+        "| Cosine is worse | undecided (2 seeds; digit classifier: refuted) |  | undecided by 1.5 |",
+        "| Cosine is worse | **supported** |  | supported by 1.5 |",
         "| beta_max is small | **refuted** | not tested | refuted by 1.5 |",
         "| Cosine is worse | **supported** |  | supported by 1.5 |",
     ]
@@ -76,7 +80,14 @@ def test_changes_that_did_not_run_are_no_rows() -> None:
     ran = {"ratio": 2.0, "low": 1.5, "high": 2.5, "seeds": 3, "verdict": "worse"}
     found = {"x": ran, "y": ran | {"ratio": None}, "z": ran | {"ratio": 0.5, "low": None, "high": None}}
     lines = document.changes({"changes": found}).splitlines()
-    assert lines[2:] == ["| z | 0.500 |  | 3 | worse |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse |"]
+    assert lines[2:4] == ["| z | 0.500 |  | 3 | worse |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse |"]
+    assert lines[4:] == ["", "Not run yet: y."]
+
+
+def test_samplers_are_compared_on_the_same_seeds() -> None:
+    rows = [{"seed": seed, "sampler": name} for name, seeds in (("a", (3, 4)), ("b", (4, 5))) for seed in seeds]
+    assert document.of_all_samplers(rows) == [{"seed": 4, "sampler": "a"}, {"seed": 4, "sampler": "b"}]
+    assert document.of_all_samplers([]) == []
 
 
 def test_variance_as_a_factor() -> None:

@@ -118,7 +118,20 @@ def test_missing_kept_and_stale(here: Path) -> None:
     assert state()[0] == "stale"
     assert "sample" in state()[1]
     experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=100"))
-    assert state() == ("stale", "other parameters: T, grid, chains")
+    assert state() == ("stale", "other parameters: grid")
+
+
+def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    keep(FOLDER / "x", experiment)
+    for override, why in (
+        ("diff.log_ratio=0.9", ""),
+        ("+schedules.another={name: linear, beta_max: 0.5}", ""),
+        ("schedules.linear.beta_max=0.5", "other parameters: schedules.linear"),
+        ("ranking.draws=9", "other parameters: ranking"),
+    ):
+        asked = experiment.model_copy(update={"overrides": (*experiment.overrides, override)})
+        assert experiments.state_of("x", asked, experiments.sources(Path("dvc.lock"))).why == why
 
 
 def test_cost_grows_with_what_is_asked_for(here: Path) -> None:

@@ -1,0 +1,183 @@
+"""The answer on the README's first screen: sentences whose numbers come from the tables and the claims."""
+
+import math
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ddpm.errors import StudyError
+from stages.analysis import statistics
+from stages.analysis.tables import results
+
+WIDTH = 130  # of the documents' lines
+SCHEDULES = ("linear", "sigmoid", "cosine")
+METRICS = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
+Row = Mapping[str, Any]
+ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
+{linear}, sigmoid {sigmoid}, cosine {cosine}; real images have {training} (training images outside the
+reference set) and {test} (test images). Cosine varies most between trainings; clipping the predicted x_0
+to [-1, 1] lowers its FID to {clipped} and hardly changes the other two. One step {explains} what the
+clip removes: cosine's first reverse step multiplies the network's error by {gain} at every T, and
+clipping in that step alone gives {first} ({first_seeds} seeds). More steps, in training and sampling
+alike, do not help linear and sigmoid: T = {largest} has {ends} the FID of T = {smallest}; on cosine the
+trainings vary too much to tell: {end_of_cosine}. Without the clip cosine's FID is {worse} that of
+sigmoid, {so}."""
+OTHER = (
+    "**With another network**, {name} ({seeds} training seeds, T = {all_T}), linear has {linear}, sigmoid {sigmoid}, "
+    "cosine {cosine}, and {clipped} with the clip."
+)
+SO = {
+    "supported": "so cosine is worse here",
+    "refuted": "so cosine is not worse here",
+    "on the threshold": "so the two are level here",
+    "undecided": "which leaves open whether cosine is worse here",
+}
+
+
+class Ratio(NamedTuple):
+    """A ratio of geometric means, with its confidence interval over the seeds; not finite where there is none."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def interval(self) -> str:
+        """Such as ``0.99 to 2.06``; empty where there is none."""
+        return f"{self.low:.2f} to {self.high:.2f}" if math.isfinite(self.high) else ""
+
+    def times(self, of: str = "") -> str:
+        """Such as ``1.43 times (0.99 to 2.06; linear)``."""
+        told = "; ".join(filter(None, [self.interval(), of]))
+        return f"{self.estimate:.2f} times" + (f" ({told})" if told else "")
+
+
+def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confidence: float) -> Ratio | None:
+    """How many times the mean over one set of columns is that over another; None where no seed has all of them.
+
+    Args:
+        logs: of distances, a row a seed, a column a ``(schedule, sampler, T)``.
+        above, below: columns.
+        confidence: of the interval.
+    """
+    if not {*above, *below} <= set(logs.columns):
+        return None
+    per_seed = (logs[list(above)].mean(axis=1, skipna=False) - logs[list(below)].mean(axis=1, skipna=False)).dropna()
+    if per_seed.empty:
+        return None
+    low, high = statistics.interval(per_seed, confidence)
+    return Ratio(math.exp(float(per_seed.mean())), math.exp(low), math.exp(high))
+
+
+def logs_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Logarithms of one distance, a row a seed, a column a ``(schedule, sampler, T)``; NaN where it is not positive."""
+    values = table.pivot(index="seed", columns=["schedule", "sampler", "T"], values=column).astype(np.float64)
+    return np.log(values.where(values > 0))
+
+
+def _over_T(means: Any) -> dict[str, str]:
+    """What the answer says of a network: the range over T of mean FIDs by schedule, sampler and T."""
+    asked = {name: (name, "ancestral") for name in SCHEDULES} | {"clipped": ("cosine", "clipped")}
+    found = {}
+    for name, key in asked.items():
+        if key not in means.index.droplevel("T"):
+            raise StudyError(f"no cells of {key[1]} on {key[0]}, which the answer names", where="metrics")
+        found[name] = f"{means[key].min():.2f} to {means[key].max():.2f}"
+    return found
+
+
+def of_another(name: str, rows: Sequence[Row]) -> str:
+    """The sentence on another network."""
+    table = results(rows)
+    means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
+    all_T = ", ".join(map(str, sorted(table["T"].unique().tolist())))
+    return OTHER.format(name=name, all_T=all_T, seeds=table["seed"].nunique(), **_over_T(means))
+
+
+def _ends(logs: pd.DataFrame, schedule: str, all_T: Sequence[int], confidence: float) -> Ratio:
+    """Distance at the largest T over that at the smallest."""
+    first, last = ((schedule, "ancestral", T) for T in (all_T[0], all_T[-1]))
+    found = ratio(logs, [last], [first], confidence)
+    if found is None:
+        raise StudyError(f"no seed of {schedule} has T = {all_T[0]} and {all_T[-1]}", where="metrics")
+    return found
+
+
+def _worse(claim: Row) -> Ratio:
+    """The ratio of cosine's distance to sigmoid's, by the claim cosine-worse."""
+    low, high = (math.inf if claim[key] is None else claim[key] for key in ("low", "high"))
+    return Ratio(*(math.exp(value) for value in (claim["estimate"], low, high)))
+
+
+def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
+    """Whether the answers depend on the metric: by metric, four ratios over the seeds, empty where one has no cells.
+
+    They are cosine to sigmoid, cosine to linear with the clip, and the largest T to the smallest on linear and sigmoid.
+    """
+    table = results(rows)
+    all_T = sorted(table["T"].unique().tolist())
+    ends = [([(name, "ancestral", all_T[-1])], [(name, "ancestral", all_T[0])]) for name in ("linear", "sigmoid")]
+    asked = [
+        *(
+            [[(name, sampler, T) for T in all_T] for name in pair]
+            for pair, sampler in ((("cosine", "sigmoid"), "ancestral"), (("cosine", "linear"), "clipped"))
+        ),
+        *ends,
+    ]
+    found = {}
+    for column, name in METRICS.items():
+        ratios = [ratio(logs_of(table, column), above, below, confidence) for above, below in asked]
+        found[name] = ["" if one is None else one.times() for one in ratios]
+    return found
+
+
+def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: Mapping[str, Sequence[Row]]) -> str:
+    """The answer: an author reads again whether its words still fit when the numbers change.
+
+    Args:
+        rows: of the confirmatory seeds.
+        schedules: of metrics/schedules.csv.
+        claims: of metrics/claims.json.
+        others: the confirmatory rows of other networks, by name.
+
+    Raises:
+        StudyError: a schedule or sampler that the answer names has no cells.
+    """
+    table = results(rows)
+    means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
+    all_T = sorted(table["T"].unique().tolist())
+    said = _over_T(means)
+    first = table[(table["schedule"] == "cosine") & (table["sampler"] == "clipped-first")]
+    if first.empty:
+        raise StudyError(
+            "no cells of clipped-first on cosine, which the answer names",
+            where="metrics/runs",
+            hint="run `make campaign ONLY=first-step-3`",
+        )
+    of_first = first.groupby("T")["fid"].mean()
+    ends = {name: _ends(logs_of(table, "fid"), name, all_T, claims["confidence"]) for name in SCHEDULES}
+    worse = claims["claims"]["cosine-worse"]
+    there = {name: of["claims"].get("cosine-worse", {}) for name, of in claims["networks"].items()}
+    elsewhere = " and ".join(
+        f"{_worse(of).estimate:.2f} times ({name})" for name, of in there.items() if "estimate" in of
+    )
+    text = ANSWER.format(
+        explains="explains" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to explain",
+        gain=" to ".join(sorted({f"{r['last_step_gain']:.0f}" for r in schedules if r["schedule"] == "cosine"})),
+        seeds=table["seed"].nunique(),
+        first_seeds=first["seed"].nunique(),
+        training=f"{table['fid_floor'].mean():.2f}",
+        test=f"{table['fid_test_images'].mean():.2f}",
+        first=f"{of_first.min():.2f} to {of_first.max():.2f}",
+        smallest=all_T[0],
+        largest=all_T[-1],
+        ends=" and ".join(ends[name].times(name) for name in ("linear", "sigmoid")),
+        end_of_cosine=ends["cosine"].times(),
+        worse=_worse(worse).times(),
+        so=SO[worse["verdict"]],
+        **said,
+    )
+    text += f" With other networks it is {elsewhere}." if elsewhere else ""
+    return "\n\n".join(fill(part, WIDTH) for part in [text, *(of_another(*item) for item in others.items())])

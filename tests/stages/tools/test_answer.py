@@ -1,0 +1,80 @@
+"""The answer: its numbers are those of the rows, and what it cannot say is one line."""
+
+import math
+from typing import Any
+
+import pytest
+
+from ddpm.errors import StudyError
+from stages.analysis.tables import results
+from stages.tools import answer
+
+FACTOR = {"linear": 1.0, "sigmoid": 2.0, "cosine": 3.0}
+SAMPLERS = ("ancestral", "clipped", "clipped-first")
+
+
+def rows(*seeds: int) -> list[dict[str, Any]]:
+    """FID = factor of the schedule x 1.5 at T = 800 x (1 + seed / 100); the digit classifier sees no schedule."""
+    return [
+        {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler, "fid_floor": 0.09, "fid_test_images": 0.22}
+        | {"fid": factor * (1.5 if T == 800 else 1) * (1 + seed / 100), "digits_distance": 1 + seed / 100, "kid": -1.0}
+        | {"fid_infinity": 1.0}
+        for schedule, factor in FACTOR.items()
+        for T in (50, 800)
+        for seed in seeds
+        for sampler in SAMPLERS
+    ]
+
+
+CLAIM = {"verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
+CLAIMS = {
+    "confidence": 0.95,
+    "claims": {"one-step": {"verdict": "supported"}, "cosine-worse": CLAIM},
+    "networks": {"other": {"claims": {"cosine-worse": CLAIM | {"estimate": math.log(12)}}}, "new": {"claims": {}}},
+}
+AUDIT = [{"schedule": "cosine", "last_step_gain": 100.2}, {"schedule": "linear", "last_step_gain": 1.1}]
+
+
+def test_the_sentences_have_the_numbers() -> None:
+    said = " ".join(answer.answer(rows(3, 4, 5), AUDIT, CLAIMS, {"other": rows(3, 4)}).split())
+    assert "means over 3 training seeds" in said
+    assert "Linear has 1.04 to 1.56, sigmoid 2.08 to 3.12, cosine 3.12 to 4.68" in said
+    assert "real images have 0.09 (training images outside the reference set) and 0.22 (test images)" in said
+    assert "One step explains what the clip removes" in said
+    assert "by 100 at every T" in said
+    assert "T = 800 has 1.50 times (linear) and 1.50 times (sigmoid) the FID of T = 50" in said
+    assert "1.50 times that of sigmoid, which leaves open whether cosine is worse here" in said
+    assert "With other networks it is 12.00 times (other)." in said
+    assert "**With another network**, other (2 training seeds, T = 50, 800), linear has 1.04 to 1.55" in said
+
+
+def test_a_ratio_has_the_interval_of_the_seeds() -> None:
+    table = rows(3, 4, 5)
+    for row in table:
+        row["fid"] *= 2 ** (row["seed"] - 4) if row["schedule"] == "cosine" else 1
+    logs = answer.logs_of(results(table), "fid")
+    found = answer.ratio(logs, [("cosine", "ancestral", 50)], [("linear", "ancestral", 50)], 0.95)
+    assert found is not None
+    half = 4.302653 * math.log(2) / math.sqrt(3)  # the 97.5 % quantile of Student's t, two degrees
+    assert (found.estimate, found.low, found.high) == pytest.approx((3, 3 * math.exp(-half), 3 * math.exp(half)))
+    assert answer.ratio(logs, [("cosine", "ddim", 50)], [("linear", "ancestral", 50)], 0.95) is None
+
+
+def test_the_metrics_side_by_side() -> None:
+    found = answer.by_metric(rows(3, 4, 5), 0.95)
+    assert found["FID"] == ["1.50 times", "3.00 times", "1.50 times", "1.50 times"]
+    assert found["digit classifier"] == ["1.00 times"] * 4
+    assert found["KID"] == [""] * 4  # not positive: no ratio
+
+
+@pytest.mark.parametrize(
+    ("absent", "says"),
+    [
+        ({"sampler": "clipped-first"}, r"no cells of clipped-first on cosine.*make campaign ONLY=first-step-3"),
+        ({"schedule": "sigmoid"}, "no cells of ancestral on sigmoid, which the answer names"),
+    ],
+)
+def test_what_is_missing_is_one_line(absent: dict[str, str], says: str) -> None:
+    left = [row for row in rows(3, 4, 5) if not row.items() >= absent.items()]
+    with pytest.raises(StudyError, match=says):
+        answer.answer(left, AUDIT, CLAIMS, {})
