@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
 
 from stages.analysis.statistics import interval
 from stages.figures.plots import Row, colours, plain_log_axis
@@ -25,13 +26,14 @@ def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
 
 
 def _curve(axes: Axes, rows: Sequence[Row], x: str, column: str, label: str, **style: Any) -> None:
-    """Means over the seeds against x, with bars from the smallest to the largest and a band where seeds are enough.
+    """Geometric means over the seeds against x, bars from the smallest to the largest, and a band where seeds are enough.
 
-    The band is a confidence interval of the geometric mean, since the tests are on logarithms.
+    The band is a confidence interval of that mean: the tests are on logarithms too.
     """
     places = sorted({row[x] for row in rows})
     values = [np.array([row[column] for row in rows if row[x] == place]) for place in places]
-    means = np.array([np.exp(np.log(seeds).mean()) for seeds in values])
+    # rounding may not leave the range: one seed is its own mean
+    means = np.array([np.clip(stats.gmean(seeds), seeds.min(), seeds.max()) for seeds in values])
     spread = [means - [seeds.min() for seeds in values], [seeds.max() for seeds in values] - means]
     bars = None if np.abs(spread).max() == 0 else spread
     axes.errorbar(places, means, yerr=bars, capsize=3, label=label, **style)

@@ -3,7 +3,7 @@
 They are kept in metrics/runs/.
 
 Each runs in a clone of its own in .work/campaign/, at the commit of this folder and with its DVC cache, and is removed
-when its result is kept. A run that was interrupted goes on where it stopped.
+when its result is kept. An interrupted run resumes.
 """
 
 import json

@@ -55,7 +55,7 @@ def keep(name: str, workspace: Path = Path()) -> str:
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
     for target in {RANKING, MACHINES} - files.keys():  # of a run that was kept there before
-        (FOLDER / name / target).unlink(missing_ok=True)
+        artifacts.remove(FOLDER / name / target)
     return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
 
 

@@ -136,8 +136,12 @@ def test_a_part_of_the_grid_leaves_claims_untested_and_breaks_nothing(planted: P
 def test_a_loss_that_was_not_measured_leaves_its_claim_untested(planted: Path) -> None:
     rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"loss_common": None} for row in rows])
+    found = verdicts()["claims"]
+    assert found["sigmoid-loss"]["verdict"] == "supported"  # by each schedule's own weighting
+    assert found["loss-not-quality"]["plain"] == "linear-50-3-ancestral has no loss_common"
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | {"loss_simple": None} for row in rows])
     claim = verdicts()["claims"]["sigmoid-loss"]
-    assert (claim["verdict"], claim["plain"]) == ("not tested", "sigmoid-50-3-ancestral has no loss_common")
+    assert (claim["verdict"], claim["plain"]) == ("not tested", "sigmoid-50-3-ancestral has no loss_simple")
 
 
 @pytest.mark.parametrize(
