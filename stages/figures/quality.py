@@ -26,7 +26,7 @@ def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
 
 
 def _curve(axes: Axes, rows: Sequence[Row], x: str, column: str, label: str, **style: Any) -> None:
-    """Geometric means over the seeds against x, bars from the smallest to the largest, and a band where seeds are enough.
+    """Geometric means over the seeds against x, bars from the least to the largest, and a band where seeds are enough.
 
     The band is a confidence interval of that mean: the tests are on logarithms too.
     """
