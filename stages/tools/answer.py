@@ -16,18 +16,17 @@ WIDTH = 130  # of the documents' lines
 SCHEDULES = ("linear", "sigmoid", "cosine")
 METRICS = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
 Row = Mapping[str, Any]
-ANSWER = """**Answer, for this study's network** (FID: means over {seeds} training seeds, range over T). Linear has
-{linear}, sigmoid {sigmoid}, cosine {cosine}; real images have {training} (training images outside the
-reference set) and {test} (test images). Cosine varies most between trainings; clipping the predicted x_0
-to [-1, 1] lowers its FID to {clipped} and hardly changes the other two. One step {explains} what the
-clip removes: cosine's first reverse step multiplies the network's error by {gain} at every T, and
-clipping in that step alone gives {first} ({first_seeds} seeds). More steps, in training and sampling
-alike, do not help linear and sigmoid: T = {largest} has {ends} the FID of T = {smallest}; on cosine the
-trainings vary too much to tell: {end_of_cosine}. Without the clip cosine's FID is {worse} that of
-sigmoid, {so}."""
+ANSWER = """**Answer** (FID of this study's network: means over {seeds} training seeds, range over T; real images
+have {training} from the training set, {test} from the test set). Linear is best with {linear}; sigmoid
+has {sigmoid}, and cosine {cosine}, with large differences between trainings. One step {explains}
+cosine's excess: its first reverse step multiplies the network's error by {gain} at every T, and clipping
+the predicted x_0 to [-1, 1] in that step alone gives {first}, like clipping in all steps ({clipped});
+linear and sigmoid hardly change by it. More steps, in training and sampling alike, do not help: T =
+{largest} has {ends} the FID of T = {smallest}; on cosine the trainings vary too much to tell:
+{end_of_cosine}. Without the clip cosine's FID is {worse} that of sigmoid, {so}."""
 OTHER = (
-    "**With another network**, {name} ({seeds} training seeds, T = {all_T}), linear has {linear}, sigmoid {sigmoid}, "
-    "cosine {cosine}, and {clipped} with the clip."
+    "{name} ({seeds} training seeds, T = {all_T}): linear {linear}, sigmoid {sigmoid}, cosine {cosine}, with the clip "
+    "{clipped}"
 )
 SO = {
     "supported": "so cosine is worse here",
@@ -89,7 +88,7 @@ def _over_T(means: Any) -> dict[str, str]:
 
 
 def of_another(name: str, rows: Sequence[Row]) -> str:
-    """The sentence on another network."""
+    """What there is to say of another network."""
     table = results(rows)
     means = table.groupby(["schedule", "sampler", "T"])["fid"].mean()
     all_T = ", ".join(map(str, sorted(table["T"].unique().tolist())))
@@ -167,7 +166,6 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
         explains="explains" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to explain",
         gain=" to ".join(sorted({f"{r['last_step_gain']:.0f}" for r in schedules if r["schedule"] == "cosine"})),
         seeds=table["seed"].nunique(),
-        first_seeds=first["seed"].nunique(),
         training=f"{table['fid_floor'].mean():.2f}",
         test=f"{table['fid_test_images'].mean():.2f}",
         first=f"{of_first.min():.2f} to {of_first.max():.2f}",
@@ -180,4 +178,7 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
         **said,
     )
     text += f" With other networks it is {elsewhere}." if elsewhere else ""
-    return "\n\n".join(fill(part, WIDTH) for part in [text, *(of_another(*item) for item in others.items())])
+    parts = [text]
+    if others:
+        parts.append(f"**Other networks**: {'; '.join(of_another(*item) for item in others.items())}.")
+    return "\n\n".join(fill(part, WIDTH) for part in parts)

@@ -38,14 +38,14 @@ AUDIT = [{"schedule": "cosine", "last_step_gain": 100.2}, {"schedule": "linear",
 def test_the_sentences_have_the_numbers() -> None:
     said = " ".join(answer.answer(rows(3, 4, 5), AUDIT, CLAIMS, {"other": rows(3, 4)}).split())
     assert "means over 3 training seeds" in said
-    assert "Linear has 1.04 to 1.56, sigmoid 2.08 to 3.12, cosine 3.12 to 4.68" in said
-    assert "real images have 0.09 (training images outside the reference set) and 0.22 (test images)" in said
-    assert "One step explains what the clip removes" in said
+    assert "Linear is best with 1.04 to 1.56; sigmoid has 2.08 to 3.12, and cosine 3.12 to 4.68, with" in said
+    assert "real images have 0.09 from the training set, 0.22 from the test set" in said
+    assert "One step explains cosine's excess" in said
     assert "by 100 at every T" in said
     assert "T = 800 has 1.50 times (linear) and 1.50 times (sigmoid) the FID of T = 50" in said
     assert "1.50 times that of sigmoid, which leaves open whether cosine is worse here" in said
     assert "With other networks it is 12.00 times (other)." in said
-    assert "**With another network**, other (2 training seeds, T = 50, 800), linear has 1.04 to 1.55" in said
+    assert "**Other networks**: other (2 training seeds, T = 50, 800): linear 1.04 to 1.55, sigmoid 2.07" in said
 
 
 def test_a_ratio_has_the_interval_of_the_seeds() -> None:
