@@ -73,6 +73,17 @@ def test_what_the_clip_gains_after_the_first_step() -> None:
     says("recovers about half of the gain (in log FID) at T = 50 and nearly all of it from T = 400")
 
 
+def test_where_the_variance_comes_from() -> None:
+    rows = artifacts.read_json(ROOT / "metrics" / "variance.json")["components"]
+    share = {(row["schedule"], row["component"]): row["share"] for row in rows}
+    size = {(row["schedule"], row["component"]): row["variance"] for row in rows}
+    assert share["cosine", "training"] > 0.9
+    assert min(share["linear", "sampling"], share["sigmoid", "sampling"]) > 0.5
+    assert 0.5 < size["cosine", "rounding"] / size["cosine", "training"] < 2
+    assert "On cosine nearly all of the variance is between trainings; on linear and sigmoid most" in FINDINGS
+    assert "on cosine it is as large as the component of training" in FINDINGS
+
+
 def test_the_optimal_denoiser_and_rounding() -> None:
     ideal = {(row["schedule"], row["sampler"]): row for row in artifacts.read_csv(ROOT / "metrics" / "ideal.csv")}
     fid = {name: f"{ideal[name, 'ancestral']['fid']:.2f}" for name in ("linear", "cosine", "sigmoid")}
