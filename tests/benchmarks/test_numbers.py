@@ -1,0 +1,74 @@
+"""Numbers about speed and cost in the prose are those of benchmarks/."""
+
+from ddpm import artifacts
+from tests.conftest import ROOT
+from tests.prose import plain, says
+
+
+def cells_of(table: str, first: str) -> list[list[str]]:
+    """The cells of the rows that begin with a word, in a table of benchmarks/."""
+    rows = (line.strip("| ").split(" | ") for line in (ROOT / "benchmarks" / table).read_text().splitlines())
+    return [row for row in rows if row[0] == first]
+
+
+def ratios(first: str, column: int = 3) -> list[float]:
+    return [float(row[column].strip("*").split("*")[0]) for row in cells_of("results.md", first)]
+
+
+def test_speed() -> None:
+    ddpm, diffusers = ratios("denoising-diffusion-pytorch, fp32"), ratios("diffusers, fp32")
+    sampling, same = ratios("diffusers, its network"), ratios("diffusers, our network")
+    (equal,), (default,) = ratios("pytorch-fid"), ratios("pytorch-fid", 4)
+    half = ratios("denoising-diffusion-pytorch, bf16")
+    at_n = {(n, row[1]): float(row[3].strip("*")) for n in ("1000", "10000") for row in cells_of("results.md", n)
+            if row[1] != "ours"}  # fmt: skip
+    (train,), (sample,) = cells_of("results.md", "train"), cells_of("results.md", "sample")
+    rates = [int(row[3].replace(",", "")) for row in (train, sample)]
+    says(
+        f"{ddpm[0]:.0f} times as many images per second as denoising-diffusion-pytorch ({half[0]:.0f} times, if that",
+        f"runs in bfloat16) and {diffusers[0]:.0f} times as many",
+        f"sampling is {sampling[0]:.0f} times as fast as diffusers, and {same[0]:.2f} times with the same network",
+        f"feature extraction is {default:.0f} times as fast as pytorch-fid with its larger network ({equal:.1f} times",
+        f"the Frechet distance is {at_n['1000', 'scipy sqrtm']:.0f} times as fast as with SciPy at n = 1,000 and "
+        f"{at_n['10000', 'scipy sqrtm']:.1f} times at n = 10,000, where torch-fidelity is faster "
+        f"({at_n['10000', 'torch-fidelity']:.2f})",
+        f"{round(rates[0], -1):,} training images and, now, {round(rates[1], -2):,} sampled image steps per second",
+    )
+
+
+def test_quality_at_equal_cost() -> None:
+    found = {(row[0], row[1]): row for name in ("ours", "denoising-diffusion-pytorch", "diffusers")
+             for row in cells_of("quality.md", name)}  # fmt: skip
+    one, whole = found["ours", "after one epoch"], found["ours", "after the default epochs"]
+    ddpm, diffusers = (found[name, "after one epoch"] for name in ("denoising-diffusion-pytorch", "diffusers"))
+    early = [found[name, "after as many seconds as ours by default"][4] for name in (ddpm[0], diffusers[0])]
+    sooner = max(found["ours", f"as soon as its FID is that of {name}"][2] for name in (ddpm[0], diffusers[0]))
+    says(
+        f"{float(whole[2]):.0f} seconds on two cores, this project has FID {float(whole[4]):.2f}",
+        f"denoising-diffusion-pytorch reaches {early[0]} and diffusers {early[1]}",
+        f"the FIDs are {one[4]} (in {float(one[2]):.0f} seconds), {ddpm[4]} ({ddpm[2]} seconds) and {diffusers[4]} "
+        f"({diffusers[2]} seconds)",
+        f"lower FID than both after {float(sooner):.1f} seconds",
+    )
+
+
+def test_the_gpu() -> None:
+    """Numbers of benchmarks/gpu.md, README and how-to are those of gpu.json."""
+    found = artifacts.read_json(ROOT / "benchmarks" / "gpu.json")
+    rates, text = found["rates"], plain("benchmarks/gpu.md")
+    for name in ("training", "sampling", "features"):
+        for case, values in rates[name].items():
+            assert f"{sorted(values)[1]:,.0f}" in text, case
+    peers = {name: [sorted(rates[name][case])[1] for case in rates[name] if "ours" not in case]
+             for name in ("training", "sampling")}  # fmt: skip
+    for name, what in (("training", "training is {:.0f} times"), ("sampling", "sampling {:.0f} times")):
+        assert what.format(sorted(rates[name]["ours"])[1] / max(peers[name])) in text
+    first, second = rates["train_5_epochs_seconds"]
+    assert f"(first training of the process: {first:.1f}) | {second:.1f} |" in text
+    assert f"batches of 2,500 | {rates['sample_10000_in_800_steps_seconds']:.1f} |" in text
+    seconds = f"{found['grid']['wall_seconds']:.0f}"
+    assert f"**{seconds} s**" in text
+    says(f"10,000 samples of every cell and sampler take {seconds} seconds on an H200")
+    for stage, row in found["grid"]["stages"].items():
+        if row.get("seconds", 0) > 100:
+            assert f"| {stage} | {row['runs']} | {row['seconds']:.0f} |" in text

@@ -1,0 +1,19 @@
+"""The text of the documents, without what a command writes."""
+
+import re
+
+from tests.conftest import ROOT
+
+
+def plain(path: str) -> str:
+    """A document on one line, without what is written by a command."""
+    text = re.sub(r"<!-- begin (\S+) -->.*?<!-- end \1 -->", "", (ROOT / path).read_text(), flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+README, FINDINGS = plain("README.md"), plain("docs/findings.md")
+
+
+def says(*sentences: str) -> None:
+    missing = [sentence for sentence in sentences if sentence not in README]
+    assert not missing, missing
