@@ -94,7 +94,7 @@ def test_what_one_change_does(study: Study) -> None:
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"50"}
     study.call(sys.executable, *keep.split()[1:])
     assert follow(study, back) == []
-    assert (study.root / "metrics" / "runs" / "attention" / "fid_of_T.csv").exists()
+    assert (study.root / "metrics" / "runs" / "my-attention" / "fid_of_T.csv").exists()
     assert follow(study, compare) == ["prune", "aggregate", "claims", "comparisons", "report"]
 
 
