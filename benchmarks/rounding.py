@@ -2,7 +2,7 @@
 
 The study's models are sampled again, from the same noise and by the same sampler: in float32, and in bfloat16 in every
 step. The study itself takes the steps that amplify rounding in float32 and the others in bfloat16. Needs the results of
-`make study`, on a processor on which it computes in bfloat16; takes 5 minutes on two cores; writes rounding.json.
+`make study`, on a processor on which it computes in bfloat16; writes rounding.json.
 """
 
 import json

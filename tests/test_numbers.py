@@ -52,6 +52,23 @@ def test_what_the_clip_gains_after_the_first_step() -> None:
     says("recovers about half of the gain (in log FID) at T = 50 and nearly all of it from T = 400")
 
 
+def test_what_depends_on_the_metric() -> None:
+    text = (ROOT / "docs" / "findings.md").read_text()
+    rows = re.search(r"<!-- begin metrics -->(.*)<!-- end metrics -->", text, flags=re.DOTALL)
+    assert rows
+    columns = {row.split(" | ")[0].strip("| "): row.split(" | ")[1:] for row in rows[1].strip().splitlines()}
+    low_high = r"\((\d+\.\d+) to (\d+\.\d+)\)"
+    of = {name: [tuple(map(float, found)) for found in re.findall(low_high, " ".join(columns[name]))]
+          for name in ("FID", "digit classifier")}  # fmt: skip
+    _, clipped, *of_T = of["FID"]
+    assert clipped[0] < 1 < clipped[1]
+    assert all(low > 1 for low, _ in of_T)
+    _, clipped, *of_T = of["digit classifier"]
+    assert clipped[0] > 1
+    assert all(high < 1.1 for _, high in of_T)
+    assert "cosine and linear have the same FID, but the digit classifier sees a difference; and of the" in FINDINGS
+
+
 def test_where_the_variance_comes_from() -> None:
     rows = artifacts.read_json(ROOT / "metrics" / "variance.json")["components"]
     share = {(row["schedule"], row["component"]): row["share"] for row in rows}

@@ -111,7 +111,8 @@ def components(rows: Sequence[Row], usual: Mapping[str, Any], sampler: str, qual
         total = sum(part["variance"] for part in parts) or math.inf
         parts = [part | {"share": part["variance"] / total} for part in parts]
         parts += _of_rounding(rounded, usual[PRECISION], str(schedule), int(T))
-        for name in sorted(NEEDS.keys() - {part["component"] for part in parts}, reverse=True):
+        there = {part["component"] for part in parts}
+        for name in (name for name in NEEDS if name not in there):
             missing.setdefault((str(schedule), name), []).append(str(T))
         found += [key | part for part in parts]
     absent = [f"{schedule}: no runs of {NEEDS[name]} at T = {', '.join(T)}" for (schedule, name), T in missing.items()]

@@ -14,7 +14,13 @@ from stages.analysis.tables import results
 
 WIDTH = 130  # of the documents' lines
 SCHEDULES = ("linear", "sigmoid", "cosine")
-METRICS = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
+METRIC_NAMES = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
+RATIOS = (
+    "Cosine to sigmoid",
+    "Cosine to linear, with the clip",
+    "Largest T to smallest, linear",
+    "Largest T to smallest, sigmoid",
+)
 Row = Mapping[str, Any]
 ANSWER = """**Answer** (FID of this study's network: means over {seeds} training seeds, range over T; real images
 have {training} from the training set, {test} from the test set). Linear is best with {linear}; sigmoid
@@ -111,23 +117,23 @@ def _worse(claim: Row) -> Ratio:
 
 
 def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
-    """Whether the answers depend on the metric: by metric, four ratios over the seeds, empty where one has no cells.
-
-    They are cosine to sigmoid, cosine to linear with the clip, and the largest T to the smallest on linear and sigmoid.
-    """
+    """Whether the answers depend on the metric: by metric, the ``RATIOS``, empty where one has no cells."""
     table = results(rows)
     all_T = sorted(table["T"].unique().tolist())
-    ends = [([(name, "ancestral", all_T[-1])], [(name, "ancestral", all_T[0])]) for name in ("linear", "sigmoid")]
-    asked = [
-        *(
-            [[(name, sampler, T) for T in all_T] for name in pair]
-            for pair, sampler in ((("cosine", "sigmoid"), "ancestral"), (("cosine", "linear"), "clipped"))
-        ),
-        *ends,
+
+    def cells(schedule: str, sampler: str, *T: int) -> list[tuple[str, str, int]]:
+        return [(schedule, sampler, each) for each in T]
+
+    pairs = [
+        (cells("cosine", "ancestral", *all_T), cells("sigmoid", "ancestral", *all_T)),
+        (cells("cosine", "clipped", *all_T), cells("linear", "clipped", *all_T)),
+        (cells("linear", "ancestral", all_T[-1]), cells("linear", "ancestral", all_T[0])),
+        (cells("sigmoid", "ancestral", all_T[-1]), cells("sigmoid", "ancestral", all_T[0])),
     ]
     found = {}
-    for column, name in METRICS.items():
-        ratios = [ratio(logs_of(table, column), above, below, confidence) for above, below in asked]
+    for column, name in METRIC_NAMES.items():
+        logs = logs_of(table, column)
+        ratios = [ratio(logs, above, below, confidence) for above, below in pairs]
         found[name] = ["" if one is None else one.times() for one in ratios]
     return found
 
@@ -156,7 +162,9 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
             hint="run `make campaign ONLY=first-step-3`",
         )
     of_first = first.groupby("T")["fid"].mean()
-    ends = {name: _ends(logs_of(table, "fid"), name, all_T, claims["confidence"]) for name in SCHEDULES}
+    logs = logs_of(table, "fid")
+    ends = {name: _ends(logs, name, all_T, claims["confidence"]) for name in SCHEDULES}
+    gains = {f"{row['last_step_gain']:.0f}" for row in schedules if row["schedule"] == "cosine"}
     worse = claims["claims"]["cosine-worse"]
     there = {name: of["claims"].get("cosine-worse", {}) for name, of in claims["networks"].items()}
     elsewhere = " and ".join(
@@ -164,7 +172,7 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
     )
     text = ANSWER.format(
         explains="explains" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to explain",
-        gain=" to ".join(sorted({f"{r['last_step_gain']:.0f}" for r in schedules if r["schedule"] == "cosine"})),
+        gain=" to ".join(sorted(gains, key=float)),
         seeds=table["seed"].nunique(),
         training=f"{table['fid_floor'].mean():.2f}",
         test=f"{table['fid_test_images'].mean():.2f}",

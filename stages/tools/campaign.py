@@ -93,7 +93,8 @@ def main(
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
     if dry:
         return
-    check_sources()
+    if any(state.state != "kept" for state in states.values()):
+        check_sources()
     for name, state in states.items():
         if state.state == "kept":
             continue

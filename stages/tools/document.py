@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import typer
@@ -21,7 +22,7 @@ from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.answer import answer, by_metric
+from stages.tools.answer import RATIOS, WIDTH, answer, by_metric
 
 app = typer.Typer(add_completion=False)
 
@@ -102,7 +103,7 @@ def changes(found: Row) -> str:
         lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), row["verdict"]])
     table = markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "Verdict"], lines)
     absent = [name for name in found["changes"] if name not in ran]
-    return table + (f"\n\nNot run yet: {'; '.join(absent)}." if absent else "")
+    return table + ("\n\n" + fill(f"Not run yet: {'; '.join(absent)}.", WIDTH) if absent else "")
 
 
 def variance(found: Row) -> str:
@@ -146,22 +147,18 @@ def blocks() -> dict[str, str]:
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params)
     confirmed = {
-        name: [row for row in rows if row["seed"] in claims["networks"][name]["seeds"]] for name, rows in others.items()
+        name: [row for row in others[name] if row["seed"] in of["seeds"]]
+        for name, of in claims["networks"].items()
+        if of["seeds"]
     }
     metrics = by_metric(late, claims["confidence"]) if late else {}
-    columns = [
-        "Metric",
-        "Cosine to sigmoid",
-        "Cosine to linear, with the clip",
-        *(f"Largest T to smallest, {s}" for s in ("linear", "sigmoid")),
-    ]
     return {
         "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims, confirmed) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
         "networks": of_networks(others, params.grid.schedule),
-        "metrics": markdown(columns, ([name, *ratios] for name, ratios in metrics.items())),
+        "metrics": markdown(["Metric", *RATIOS], ([name, *ratios] for name, ratios in metrics.items())),
         "changes": changes(comparisons),
         "variance": variance(components),
     }

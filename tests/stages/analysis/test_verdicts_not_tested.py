@@ -33,7 +33,7 @@ def test_what_a_claim_only_shows_may_be_absent() -> None:
     assert "log SNR" not in found["sigmoid-loss"].plain
 
 
-def test_one_seed_of_one_schedule_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_seed_of_one_schedule_is_undecided() -> None:
     tables = planted(seeds=1)
     one = replace(tables, rows=tables.rows[tables.rows["schedule"] == "cosine"])
     assert {result.claim: result for result in verdicts_on(one, RULES)}["T-small-effect"].verdict == "undecided"
