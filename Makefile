@@ -22,6 +22,7 @@ endif
 # four on a GPU that answers
 JOBS ?= $(shell $(PYTHON) -m stages.support.cores)
 PORT ?= 5000
+PYTEST := python -m pytest --numprocesses auto --dist worksteal
 # an option of a command from a variable of make's command line; the environment's variables are not meant
 option = $(if $(findstring command,$(origin $(1))),$(2) '$($(1))')
 # by default glibc returns every large tensor to the kernel; keeping the memory saves a tenth of the sampling time
@@ -56,7 +57,8 @@ demo: $(VENV)/.installed  ## train one small model in a minute and show its reve
 	python -m stages.tools.demo $(call option,SCHEDULE,--schedule) $(call option,T,--T) $(call option,SEED,--seed)
 
 test: $(VENV)/.installed-dev  ## run the tests, with the coverage of ddpm/
-	python -m pytest --numprocesses auto --dist worksteal --durations 30 --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
+	$(PYTEST) tests/ddpm --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
+	$(PYTEST) --ignore tests/ddpm --durations 30
 
 torture: $(VENV)/.installed-dev  ## fault injection: 100 random kills, then other faults (KILLS=10: ten kills only)
 	dvc repro mnist weights > /dev/null

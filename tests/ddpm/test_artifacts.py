@@ -62,6 +62,9 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
     ("read", "data"),
     [
         (artifacts.read_json, b"{"),
+        (artifacts.read_json, b'{"fid": NaN}'),
+        (artifacts.read_csv, b"a,b\n1,2,3\n"),
+        (artifacts.read_csv, b"a,b\n1\xff,2\n"),
         (artifacts.read_json_lines, b'{"a": 1}\n{'),
         (artifacts.read_npy, b"\x93NUMPY"),
         (artifacts.read_npy, b""),

@@ -1,10 +1,23 @@
 """The classifier learns, repeats to the bit, and judges without a memory of the batch."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from ddpm.classifier import CLASSES, DIMENSIONS, Classifier, ClassifierRecipe, ClassifierTraining, initialise, predict
+from ddpm import artifacts
+from ddpm.classifier import (
+    CLASSES,
+    DIMENSIONS,
+    Classifier,
+    ClassifierRecipe,
+    ClassifierTraining,
+    initialise,
+    load_classifier,
+    predict,
+)
 from ddpm.core import rng
+from ddpm.errors import StudyError
 
 RECIPE = ClassifierRecipe(epochs=8, batch_size=32, learning_rate=3e-3)
 SHORT = ClassifierRecipe(epochs=3, batch_size=32, learning_rate=3e-3)
@@ -84,3 +97,16 @@ def test_going_on_from_a_saved_state_is_the_same_training(whole: Classifier, sto
     list(other)
     found, expected = other.network.state_dict(), whole.state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_written_classifier_comes_back_and_another_network_is_refused(whole: Classifier, tmp_path: Path) -> None:
+    images, _ = bars(20)
+    state = {name: tensor.numpy() for name, tensor in whole.state_dict().items()}
+    artifacts.write_tensors(tmp_path / "whole", state, {})
+    read = load_classifier(tmp_path / "whole", "cpu")
+    for found, expected in zip(predict(read, images), predict(whole, images), strict=True):
+        assert torch.equal(found, expected)
+    assert not any(parameter.requires_grad for parameter in read.parameters())
+    artifacts.write_tensors(tmp_path / "part", dict(list(state.items())[1:]), {})
+    with pytest.raises(StudyError, match=r"part: not the classifier: .*; train it again"):
+        load_classifier(tmp_path / "part", "cpu")

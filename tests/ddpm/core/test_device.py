@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from ddpm.core.device import choose
+from ddpm.core.device import choose, feature_batch, sample_batch
 from ddpm.errors import StudyError
 
 
@@ -43,6 +43,12 @@ def test_cuda_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(StudyError, match=r"compute\.device: no CUDA device here"):
         choose("cuda", "auto", 1)
+
+
+@pytest.mark.parametrize("asked", [1, 250, 5000])
+def test_a_cpu_samples_as_many_images_at_once_as_it_is_told(asked: int) -> None:
+    assert sample_batch(asked, "cpu") == asked <= sample_batch(asked, "cuda")
+    assert feature_batch("cpu") < feature_batch("cuda")
 
 
 def test_the_threads_are_the_parameters_and_not_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from ddpm.core import rng
 from ddpm.diffusion import Denoiser, Schedule
 from ddpm.network import unet
 from ddpm.sampling import inference
-from ddpm.sampling.graph import Chain
+from ddpm.sampling.graph import Chain, sample_chain
 from ddpm.sampling.samplers import SAMPLERS, reverse
 from ddpm.schedules import make_schedule
 from tests.ddpm.architectures import MIXED
@@ -69,6 +69,23 @@ def test_a_chain_repeated_or_resumed_gives_the_same_bytes(device: str, dtype: to
     resumed = [x.clone() for _, x in chain.run((9, cut.clone()))]
     assert torch.equal(resumed[-1], first[-1])
     assert len(resumed) == 11
+
+
+def test_a_seeds_chain_begins_with_its_noise_and_goes_on_from_any_step() -> None:
+    schedule = make_schedule("linear", 20)
+
+    def chain(taken: tuple[int, torch.Tensor] | None = None, count: int = 4) -> list[tuple[int, torch.Tensor]]:
+        eps, ancestral = denoiser("cpu", schedule), SAMPLERS["ancestral"]
+        steps = sample_chain(eps, schedule, ancestral, 20, 5, 3, count, "cpu", graph=False, taken=taken)
+        return [(s, x.clone()) for s, x in steps]
+
+    whole = chain()
+    assert [s for s, _ in whole] == list(range(20, -1, -1))
+    assert torch.equal(whole[0][1], rng.image_noise(5, "sampling noise", 0, first=3, count=4, shape=SHAPE))
+    rest = chain((8, whole[8][1].clone()))
+    assert [s for s, _ in rest] == [s for s, _ in whole[9:]]
+    assert torch.equal(rest[-1][1], whole[-1][1])
+    torch.testing.assert_close(chain(count=2)[-1][1], whole[-1][1][:2], rtol=1e-4, atol=1e-4)  # rounding by batch
 
 
 @pytest.mark.cuda
