@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FORKS = multiprocessing.get_context("forkserver")  # CUDA is not yet initialised there
 FORKS.set_forkserver_preload(["stages", "torch", "torchvision", "scipy.stats", "scipy.linalg", "pydantic", "typer"])
 COPIED = ("ddpm", "stages", "conf", "dvc.yaml")
-HOST = {"mnist", "weights", "schedule", "baseline", "prune", "ranking", "aggregate"}  # they never use a GPU
+HOST = {"mnist", "weights", "schedules", "baseline", "prune", "ranking", "aggregate"}  # they never use a GPU
 Tree = dict[str, Any]
 
 
@@ -41,8 +41,10 @@ class Job:
     outs: tuple[str, ...]
 
     def needs(self, other: "Job") -> bool:
-        """Whether the other writes what this one reads, a folder including what lies in it."""
-        return any(dep == out or out.startswith(f"{dep}/") for dep in self.deps for out in other.outs)
+        """Whether the other writes what this one reads, of folders what lies in them included."""
+        return any(
+            f"{dep}/".startswith(f"{out}/") or out.startswith(f"{dep}/") for dep in self.deps for out in other.outs
+        )
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Tree:

@@ -11,7 +11,7 @@ from benchmarks.measure import seconds_of
 from stages.support import settings
 from stages.support.timing import TIMES
 
-STAGES = ("schedule", "train", "sample", "embed", "fid", "aggregate")
+STAGES = ("schedules", "train", "sample", "embed", "fid", "aggregate")
 
 
 def start_seconds() -> dict[str, float]:

@@ -22,7 +22,7 @@ PIPELINE = (
         "classifier",
         "validate",
         "baseline",
-        "schedule",
+        "schedules",
         "train",
         "heldout",
         "sample",

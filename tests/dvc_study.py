@@ -33,6 +33,14 @@ def group(*names):
             if keep:
                 out.append(line)
     return "\\n".join(out)
+def axes():
+    found = {{}}
+    for line in group("grid").splitlines()[1:]:
+        if line.endswith(":"):
+            values = found.setdefault(line.strip(" :"), [])
+        else:
+            values.append(line.strip(" -"))
+    return found
 def put(path, *parts):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,11 +52,12 @@ elif stage == "weights":
     put("data/weights/inception.safetensors", group("extractor"))
 elif stage == "reference":
     put("data/features/reference.safetensors", group("reference", "extractor"))
-elif stage == "schedule":
-    block = params[params.index("\\n  " + s + ":"):].splitlines()[2:]
-    own = block[:next((i for i, line in enumerate(block) if not line.startswith("    ")), None)]
-    put(f"data/schedules/{{s}}-{{T}}.npy", own)
-    put(f"data/results/schedules/{{s}}-{{T}}.json", own)
+elif stage == "schedules":
+    for s, T in itertools.product(axes()["schedule"], axes()["T"]):
+        block = params[params.index("\\n  " + s + ":"):].splitlines()[2:]
+        own = block[:next((i for i, line in enumerate(block) if not line.startswith("    ")), None)]
+        put(f"data/schedules/{{s}}-{{T}}.npy", own, T)
+        put(f"data/results/schedules/{{s}}-{{T}}.json", own, T)
 elif stage == "train":
     put(f"data/models/{{cell}}.safetensors", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
     put(f"data/logs/{{cell}}.jsonl", get(f"data/schedules/{{s}}-{{T}}.npy"), group("train", "network"))
@@ -107,13 +116,7 @@ elif stage in ("claims", "comparisons"):
 elif stage == "aggregate":
     for folder in ("figures", "fid"):
         Path("metrics", folder).mkdir(parents=True, exist_ok=True)
-    axes = {{}}
-    for line in group("grid").splitlines()[1:]:
-        if line.endswith(":"):
-            values = axes.setdefault(line.strip(" :"), [])
-        else:
-            values.append(line.strip(" -"))
-    rows = ["-".join(axis) for axis in itertools.product(*(axes[k] for k in ("schedule", "T", "seed", "sampler")))]
+    rows = ["-".join(axis) for axis in itertools.product(*(axes()[k] for k in ("schedule", "T", "seed", "sampler")))]
     Path("metrics/fid_of_T.csv").write_text("schedule,T,seed,sampler,fid\\n" + "".join(
         "%s,%s,%s,%s,%s\\n" % (*row.rsplit("-", 3), get(f"data/results/cells/{{row}}.json")[8:-1]) for row in rows))
     Path("metrics/loss.csv").write_text("x\\n")
@@ -127,7 +130,7 @@ elif stage == "aggregate":
     for line in group("schedules").splitlines()[1:]:
         if not line.startswith("    "):
             s = line.strip(" :")
-            Path(f"metrics/fid/{{s}}.json").write_text(json.dumps(fids[axes["sampler"][0]].get(s, {{}})))
+            Path(f"metrics/fid/{{s}}.json").write_text(json.dumps(fids[axes()["sampler"][0]].get(s, {{}})))
     Path("metrics/figures/x.png").write_bytes(b"png")
 else:
     sys.exit(f"unknown stage {{stage}}")

@@ -25,13 +25,13 @@ def test_cells_in_parallel_from_nothing(study: Study, tmp_path: Path) -> None:
     study.root = tmp_path / "clone"
     study.edit("params.yaml", "learning_rate: 0.008", "learning_rate: 0.002")  # so that no lock entry fits
     once = {"mnist": 1, "weights": 1, "reference": 1, "classifier": 1, "baseline": 1}  # validate's outputs are in Git
-    assert in_parallel(study) == of_cells(counts(2, 2, schedule=2, ideal=2, **once))
+    assert in_parallel(study) == of_cells(counts(2, 2, schedules=1, ideal=2, **once))
     assert study.dvc("repro") == AFTER_CELLS | {"chains": 2, "prune": 1}
 
 
 def test_cells_in_parallel_when_some_are_done(study: Study) -> None:
     study.edit("params.yaml", "    s: 0.002", "    s: 0.01")
-    assert in_parallel(study) == of_cells(counts(1, 1, schedule=1, ideal=1))
+    assert in_parallel(study) == of_cells(counts(1, 1, schedules=1, ideal=1))
     assert study.dvc("repro") == AFTER_CELLS | {"chains": 1}
     assert in_parallel(study) == {}
 
@@ -41,7 +41,7 @@ def test_nothing_changed_nothing_runs(study: Study) -> None:
 
 
 def test_one_column_by_selector(study: Study) -> None:
-    assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS | {"prune": 1}
+    assert study.dvc("exp", "run", "-S", "schedule=cosine") == AFTER_CELLS | {"prune": 1, "schedules": 1}
     assert yaml.safe_load((study.root / "params.yaml").read_text())["grid"]["schedule"] == ["cosine"]
     assert cells(study) == 1
 
@@ -49,7 +49,7 @@ def test_one_column_by_selector(study: Study) -> None:
 def test_dvcs_own_lock_is_the_fast_one(study: Study, tmp_path: Path) -> None:
     study.edit("params.yaml", "    s: 0.002", "    s: 0.01")
     shutil.copytree(study.root, tmp_path / "slow", symlinks=True)
-    assert study.dvc("repro") == AFTER_CELLS | of_cells(counts(1, 1, schedule=1, ideal=1)) | {"chains": 1}
+    assert study.dvc("repro") == AFTER_CELLS | of_cells(counts(1, 1, schedules=1, ideal=1)) | {"chains": 1}
     fast = study.root / "dvc.lock"
     study.root = tmp_path / "slow"
     study.call(sys.executable, "-m", "dvc", "repro")
@@ -75,7 +75,7 @@ def test_the_way_back_from_a_column(study: Study) -> None:
 
 
 def test_a_schedules_number_reruns_its_column(study: Study) -> None:
-    assert study.change("schedules.cosine.s=0.01") == counts(1, 1, schedule=1, ideal=1)
+    assert study.change("schedules.cosine.s=0.01") == counts(1, 1, schedules=1, ideal=1)
     assert {line.split()[1] for line in study.ran() if line.startswith("train")} == {"cosine"}
 
 
@@ -99,10 +99,10 @@ def test_extractor_keeps_the_samples(study: Study) -> None:
 
 
 def test_a_new_T_runs_its_cells_alone(study: Study) -> None:
-    assert study.change('T="50,1600"') == counts(2, 2, schedule=2, chains=0, prune=1)
+    assert study.change('T="50,1600"') == counts(2, 2, schedules=1, chains=0, prune=1)
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"1600"}
     ran = study.change('schedule="linear,cosine"', "T=1600")  # cells that are there
-    assert ran == AFTER_CELLS | {"chains": 2, "prune": 1}  # those at the grid's first T
+    assert ran == AFTER_CELLS | {"schedules": 1, "chains": 2, "prune": 1}  # those at the grid's first T
     assert cells(study) == 2
 
 
@@ -116,7 +116,7 @@ def test_a_new_sampler_samples_alone(study: Study) -> None:
 
 
 def test_a_new_schedule_runs_alone(study: Study) -> None:
-    assert study.change('schedule="linear,cosine,linear-ho"') == counts(1, 1, schedule=1, ideal=1, prune=1)
+    assert study.change('schedule="linear,cosine,linear-ho"') == counts(1, 1, schedules=1, ideal=1, prune=1)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_new_schedule_runs_alone(study: Study) -> None:
             },
         ),
         # equal tables: no model is trained again
-        ("ddpm/schedules.py", {"schedule": 2, "ideal": 2, "aggregate": 1, "claims": 1}),
+        ("ddpm/schedules.py", {"schedules": 1, "ideal": 2, "aggregate": 1, "claims": 1}),
         ("ddpm/sampling/samplers.py", {"sample": 2, "ideal": 2, "chains": 2, "claims": 1}),  # equal samples
         ("ddpm/training/loop.py", {"train": 2}),
         ("conf/claims.yaml", {"claims": 1}),
@@ -214,4 +214,4 @@ def test_dry_run_tells_a_fresh_clone_whether_the_lock_is_current(study: Study, t
     # without the data DVC cannot even plan the stage, and says which: its words count, not its exit code alone
     stale = subprocess.run(command, cwd=clone.root, env=clone.env, capture_output=True, text=True)
     assert "failed to reproduce 'train@linear-50-0'" in stale.stderr
-    assert "'schedule@linear-50' didn't change" in stale.stdout
+    assert "'schedules' didn't change" in stale.stdout

@@ -7,7 +7,6 @@ two cores. Each cell is one `dvc repro --single-item` with its stages, whose out
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Annotated
 
@@ -27,19 +26,15 @@ from stages.tools.store import study_key
 
 app = typer.Typer(add_completion=False)
 
-FIRST = ("mnist", "weights")  # fast, and all other stages depend on them
+FIRST = ("mnist", "weights", "schedules")  # fast, and all other stages depend on them
 
 
-def begin(params: settings.Params, jobs: int) -> None:
-    """Bring the inputs of all cells up to date, with the schedules divided among the jobs."""
-    tables = sorted({f"schedule@{cell.schedule}-{cell.T}" for cell in params.grid.cells()})
-    shares = [share for share in (FIRST, *(tuple(tables[i::jobs]) for i in range(jobs))) if share]
-    command = ["dvc", "--wait-for-lock", "repro", "--single-item"]
-    with ThreadPoolExecutor(jobs) as pool:  # not `--quiet`, which would hide DVC's own errors as well
-        done = list(pool.map(lambda share: subprocess.run([*command, *share], stdout=subprocess.DEVNULL), shares))
-    failed = [share for share, process in zip(shares, done, strict=True) if process.returncode]
-    if failed:
-        raise StudyError("a shared stage failed, see the output above", where=", ".join(sum(failed, ())))
+def begin() -> None:
+    """Bring the inputs of all cells up to date."""
+    command = ["dvc", "--wait-for-lock", "repro", "--single-item", *FIRST]
+    # not `--quiet`, which would hide DVC's own errors as well
+    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+        raise StudyError("a shared stage failed, see the output above", where=", ".join(FIRST))
 
 
 def local(jobs: list[Job], places: int, overview: Overview) -> None:
@@ -60,7 +55,7 @@ def main(
 ) -> None:
     worker.find_commands()
     params = settings.load()
-    begin(params, jobs)
+    begin()
     left, where = left_to_do(), engine.address(scheduler)
     if not where and any(target.startswith("train@") for target in left):
         require_usable(params.network)

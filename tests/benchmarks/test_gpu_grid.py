@@ -26,7 +26,7 @@ def test_a_preset_is_what_hydra_composes(name: str, tmp_path: Path) -> None:
 def test_every_stage_and_cell_is_a_job_with_filled_names() -> None:
     found = list(jobs(PARAMS, {"report"}))
     count = {stage: sum(job.stage == stage for job in found) for stage in {job.stage for job in found}}
-    assert (count["train"], count["sample"], count["schedule"], count["mnist"]) == (15, 30, 15, 1)
+    assert (count["train"], count["sample"], count["schedules"], count["mnist"]) == (15, 30, 1, 1)
     assert "report" not in count
     assert not [text for job in found for text in (*job.command, *job.deps, *job.outs) if "${" in text]
 
@@ -35,7 +35,7 @@ def test_jobs_need_what_others_write() -> None:
     by = {(job.stage, *job.command[3:]): job for job in jobs(PARAMS, set())}
     cell = ("--schedule", "linear", "--T", "50", "--seed", "0")
     train, sample = by["train", *cell], by["sample", *cell, "--sampler", "clipped"]
-    assert train.needs(by["schedule", *cell[:4]])
+    assert train.needs(by["schedules",])
     assert sample.needs(train)
     assert not train.needs(sample)
     assert by["digits",].needs(sample)  # by a folder

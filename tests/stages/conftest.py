@@ -23,7 +23,7 @@ from stages import (
     ranking,
     reference,
     sample,
-    schedule,
+    schedules,
     train,
     validate,
 )
@@ -90,10 +90,10 @@ def make_grid(folder: Path, weights: artifacts.Arrays) -> None:
     run(classifier)
     run(validate)
     run(baseline)
+    run(schedules)
     for name in ("linear", "cosine"):
         run(ideal, "--schedule", name, "--T", "20")
         for T in ("20", "30"):
-            run(schedule, "--schedule", name, "--T", T)
             axes = ["--schedule", name, "--T", T, "--seed", "0"]
             run(train, *axes)
             run(heldout, *axes)

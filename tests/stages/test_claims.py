@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import claims
-from stages import schedule as schedule_stage
+from stages import schedules as schedules_stage
 from stages.analysis.rules import parse_rules
 from stages.analysis.statistics import DECIDED
 from tests.conftest import ROOT, edit_params
@@ -29,9 +29,7 @@ def planted(tiny_study: Path) -> Path:
         artifacts.write_bytes(tiny_study / name, (ROOT / name).read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
     edit_params(tiny_study, grid={"schedule": schedules, "T": ALL_T, "seed": [3, 4, 5]})
-    for schedule in schedules:
-        for T in ALL_T:
-            run(schedule_stage, "--schedule", schedule, "--T", str(T))
+    run(schedules_stage)
     rng = np.random.default_rng(0)
     rows: list[dict[str, Any]] = []
     for schedule in schedules:

@@ -26,7 +26,7 @@ from stages import (
     ranking,
     reference,
     sample,
-    schedule,
+    schedules,
     train,
     validate,
 )
@@ -38,7 +38,7 @@ from tests.stage_runs import AXES, CELL, SAMPLER, run
 
 def whole_cell(weights: artifacts.Arrays) -> None:
     artifacts.write_tensors(WEIGHTS, weights, {"weights": "nsfwjs"})
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     run(reference)
     run(train, *AXES)
     run(sample, *AXES, *SAMPLER)
@@ -195,7 +195,7 @@ def test_weights_of_another_extractor_are_refused(tiny_study: Path, random_weigh
 
 
 ALL = [aggregate, audit, baseline, claims, prune, classifier, digits, embed, comparisons, fid, heldout, ideal]
-ALL += [publish, ranking, reference, sample, schedule, train, validate]
+ALL += [publish, ranking, reference, sample, schedules, train, validate]
 
 
 @pytest.mark.parametrize("module", ALL)

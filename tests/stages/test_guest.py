@@ -15,7 +15,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.network import kinds
 from ddpm.network.checkpoint import load_network
-from stages import chains, heldout, sample, schedule, train
+from stages import chains, heldout, sample, schedules, train
 from stages.support import resume
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import AXES, CELL, SAMPLER, run
@@ -55,7 +55,7 @@ def guest(request: pytest.FixtureRequest, tiny_study: Path, monkeypatch: pytest.
     params["network"] = GUESTS[request.param]
     (tiny_study / "params.yaml").write_text(yaml.safe_dump(params))
     edit_params(tiny_study, train={"muon_learning_rate": 0.0, "learning_rate": 1e-3}, chains={"images": 2, "frames": 3})
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     return dict(params["network"])
 
 

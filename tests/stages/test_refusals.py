@@ -11,13 +11,13 @@ import torch
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.training.loop import Training
-from stages import schedule, train
+from stages import schedules, train
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import AXES, CELL, run
 
 
 def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     edit_params(tiny_study, train={"learning_rate": 1e30})
     with pytest.raises(StudyError, match=r"train linear-20-0, learning rate 1e\+30: the loss is \w+ at step \d"):
         run(train, *AXES)
@@ -25,7 +25,7 @@ def test_nan_loss_names_cell_and_learning_rate(tiny_study: Path) -> None:
 
 
 def test_nan_loss_keeps_the_last_good_state(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     edit_params(tiny_study, train={"epochs": 3})
     real = Training.update
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ddpm import artifacts
-from stages import embed, ideal, reference, sample, schedule, train
+from stages import embed, ideal, reference, sample, schedules, train
 from stages.support.cells import REFERENCE, WEIGHTS
 from stages.support.parallel import WORKERS
 from tests.conftest import edit_params
@@ -15,7 +15,7 @@ from tests.stage_runs import AXES, CELL, SAMPLER, run
 
 @pytest.fixture
 def trained(tiny_study: Path) -> Path:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     run(train, *AXES)
     return tiny_study
 

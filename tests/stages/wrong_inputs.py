@@ -27,7 +27,7 @@ from stages import (
     ranking,
     reference,
     sample,
-    schedule,
+    schedules,
     train,
     validate,
     weights,
@@ -100,12 +100,12 @@ COSIN = ("--schedule", "cosin", "--T", "20", "--seed", "0")
 CASES = [
     *PARAMETERS,
     # schedules and T
-    Case("T must be a whole number of steps", schedule, (*SCHEDULE, "0")),
-    Case("T must be a whole number of steps", schedule, (*SCHEDULE, "1")),
-    Case("T must be a whole number of steps; choose 2 .. 100000", schedule, (*SCHEDULE, "-5")),
-    Case("T must be a whole number of steps; choose 2 .. 100000", schedule, (*SCHEDULE, "1000000000")),
-    Case("beta at t = 10 is 1, outside [0, 1); raise T", schedule, (*SCHEDULE, "10")),
-    Case("no group schedules.linar; did you mean linear?", schedule, ("--schedule", "linar", "--T", "20")),
+    Case("T must be a whole number of steps", audit, (*SCHEDULE, "0")),
+    Case("T must be a whole number of steps", audit, (*SCHEDULE, "1")),
+    Case("T must be a whole number of steps; choose 2 .. 100000", audit, (*SCHEDULE, "-5")),
+    Case("T must be a whole number of steps; choose 2 .. 100000", audit, (*SCHEDULE, "1000000000")),
+    Case("beta at t = 10 is 1, outside [0, 1); raise T", schedules, params={"grid": {"T": [10]}}),
+    Case("no group schedules.linar; did you mean linear?", schedules, params={"grid": {"schedule": ["linar"]}}),
     Case("no group schedules.cosin; did you mean cosine?", audit, ("--schedule", "cosin", "--T", "20")),
     *(
         Case("no group schedules.cosin; did you mean cosine? known are cosine, ", module, (*COSIN, *more))
@@ -114,9 +114,9 @@ CASES = [
             *((module, SAMPLER) for module in (sample, embed, fid)),
         )
     ),
-    Case("unknown parameter 'bta'", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"bta": 1.0}}}),
-    Case("outside [0, 1)", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"beta_min": -1.0}}}),
-    Case("did you mean cosine?", schedule, (*SCHEDULE, "20"), {"schedules": {"linear": {"kind": "cosin"}}}),
+    Case("unknown parameter 'bta'", schedules, params={"schedules": {"linear": {"bta": 1.0}}}),
+    Case("outside [0, 1)", schedules, params={"schedules": {"linear": {"beta_min": -1.0}}}),
+    Case("did you mean cosine?", schedules, params={"schedules": {"linear": {"kind": "cosin"}}}),
     # samplers and extractors
     Case("unknown sampler 'euler'; choose one of", sample, (*AXES, "--sampler", "euler")),
     Case("did you mean clipped?", sample, (*AXES, "--sampler", "cliped")),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from stages import schedule, train
+from stages import schedules, train
 from tests.stage_runs import AXES, run
 
 
@@ -27,7 +27,7 @@ def number(says: str, **params: Any) -> Case:
 
 
 def table() -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
 
 
 def with_table(says: str, **params: Any) -> Case:

@@ -15,7 +15,7 @@ import pytest
 
 from ddpm import artifacts
 from ddpm.features import inception
-from stages import classifier, reference, sample, schedule, train, validate
+from stages import classifier, reference, sample, schedules, train, validate
 from stages.support import resume
 from stages.support.cells import CLASSIFIER, DIGITS, REFERENCE, WEIGHTS
 from stages.support.resume import Resume
@@ -59,7 +59,7 @@ def states(root: Path) -> list[Path]:
 
 @pytest.mark.parametrize("saves", [1, 2, 3])
 def test_training(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     run(train, *AXES)
     whole = digest(CELL.model, CELL.log)
     CELL.model.unlink()
@@ -74,7 +74,7 @@ def test_training(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int)
 
 @pytest.mark.parametrize("saves", [1, 13, 20, 25, 39])  # 20 steps a batch of 4 images, two batches
 def test_sampling(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     run(train, *AXES)
     run(sample, *AXES, *SAMPLER)
     whole = digest(CELL.samples("ancestral"))
@@ -138,7 +138,7 @@ def test_finished_sets_are_kept_until_the_stage_is_done(
 
 
 def test_a_state_serves_no_other_parameters(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     edit_params(tiny_study, train={"learning_rate": 2e-3})
     run(train, *AXES)
     other = digest(CELL.model, CELL.log)
@@ -151,7 +151,7 @@ def test_a_state_serves_no_other_parameters(tiny_study: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_a_damaged_state_is_not_used(tiny_study: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     run(train, *AXES)
     whole = digest(CELL.model, CELL.log)
     run_and_cut(monkeypatch, 2, train, *AXES)
@@ -166,7 +166,7 @@ def test_a_damaged_state_is_not_used(tiny_study: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_in_a_real_process(tiny_study: Path, number: signal.Signals) -> None:
-    run(schedule, "--schedule", "linear", "--T", "20")
+    run(schedules)
     edit_params(tiny_study, train={"epochs": 40})
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "stages.train", *AXES]

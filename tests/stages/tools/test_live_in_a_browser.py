@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stages import schedule
+from stages import schedules
 from stages.support import settings
 from stages.tools import store
 from stages.tools.live import Follower
@@ -28,7 +28,7 @@ LAST = """name => [...document.querySelectorAll('.js-plotly-plot')].flatMap(char
 def training(tiny_study: Path) -> Iterator["subprocess.Popen[Any]"]:
     """The stage of a training that takes longer than the test."""
     edit_params(tiny_study, train={"epochs": 100_000}, network={"channels": [256]})  # some steps a second
-    run(schedule, *AXES[:4])
+    run(schedules)
     command = ["nice", "-n", "19", sys.executable, "-m", "stages.train", *AXES]
     with (tiny_study / "train.log").open("w") as log:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

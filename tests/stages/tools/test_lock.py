@@ -19,10 +19,10 @@ def stages(folder: Path) -> dict[str, object]:
 
 
 def test_entries_that_were_taken_out_and_put_back_run_nothing(study: Study) -> None:
-    names = [FID, "schedule@cosine-50", "ideal@cosine-50"]
+    names = [FID, "schedules", "ideal@cosine-50"]
     taken, before = lock.entries(study.root, [*names, "no-such-stage"]), stages(study.root)
     assert list(taken) == names
-    assert taken["schedule@cosine-50"]["params"]["params.yaml"]["schedules.cosine"]["s"] == 0.002
+    assert taken["schedules"]["params"]["params.yaml"]["schedules"]["cosine"]["s"] == 0.002
     for name in names:
         study.call("git", "checkout", "-q", "dvc.lock")
         text = YAML().load((study.root / "dvc.lock").read_text())
@@ -38,8 +38,8 @@ def test_a_small_number_stays_a_number(study: Study) -> None:
     """YAML has two opinions on 1e-05; DVC's own is the one that counts."""
     path = str(study.root / "dvc.lock")
     dump_yaml(path, load_yaml(path))  # laid out as DVC does
-    taken = lock.entries(study.root, ["schedule@linear-50"])
-    assert taken["schedule@linear-50"]["params"]["params.yaml"]["schedules.linear"]["beta_min"] == 1e-05
+    taken = lock.entries(study.root, ["schedules"])
+    assert taken["schedules"]["params"]["params.yaml"]["schedules"]["linear"]["beta_min"] == 1e-05
     lock.merge(study.root, taken)
     assert "beta_min: 1e-05\n" in (study.root / "dvc.lock").read_text()
 
@@ -62,7 +62,7 @@ def test_what_a_stage_depends_on(study: Study) -> None:
         "mnist",
         "weights",
         "reference",
-        "schedule@linear-50",
+        "schedules",
         "train@linear-50-0",
         "sample@linear-50-0-ancestral",
         "embed@linear-50-0-ancestral",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ddpm.errors import StudyError
-from stages.support import settings
 from stages.tools import grid, worker
 from stages.tools.jobs import Job
 from tests.conftest import edit_params
@@ -32,7 +31,7 @@ def test_dvcs_own_line(
     (tiny_study / "dvc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tiny_study}:/usr/bin:/bin")
     with pytest.raises(StudyError, match="see the output above"):
-        grid.begin(settings.load(), 1)
+        grid.begin()
     told = capfd.readouterr()
     assert f"ERROR: {line}" in told.err
     assert told.out == ""
