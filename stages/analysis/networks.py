@@ -9,7 +9,7 @@ from pydantic import Field, StrictStr
 from ddpm.errors import StudyError
 from stages.analysis.rules import Rules
 from stages.analysis.runs import Run, differences, kept_runs, taus_of
-from stages.analysis.tables import AXES, Tables, results
+from stages.analysis.tables import AXES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
 from stages.support import settings
 from stages.support.strict_yaml import Strict, parse_yaml
@@ -69,13 +69,22 @@ def rows_of(runs: list[Run]) -> list[dict[str, Any]]:
 def tables_of(runs: list[Run], rules: Rules) -> Tables:
     """The cells of one network in the form that the claims use, without alpha_bar, which no network changes.
 
-    The T are those that all runs have: a run with more T does not leave the claims without the seeds of the others.
+    Its runs may differ in T and in seeds: the T and seeds are those that make most cells without a gap.
     """
     schedules = max((run.params.grid.schedule for run in runs), key=len)
-    all_T = set.intersection(*(set(run.params.grid.T) for run in runs))
+    rows, T_of = rows_of(runs), dict[tuple[str, int, str], set[int]]()
+    for row in rows:
+        T_of.setdefault((row["schedule"], row["seed"], row["sampler"]), set()).add(row["T"])
+    of_seeds = {
+        seed: frozenset.intersection(*(frozenset(T_of.get((name, seed, rules.sampler), ())) for name in schedules))
+        for seed in sorted({row["seed"] for row in rows})
+    }
+    _, all_T = largest_complete(of_seeds)
     if not all_T:
-        raise StudyError("runs of one network have no T in common", where=", ".join(str(run.folder) for run in runs))
-    rows = [row for row in rows_of(runs) if row["T"] in all_T]
+        where = ", ".join(str(run.folder) for run in runs)
+        raise StudyError(f"no seed has all schedules at one T with the sampler {rules.sampler}", where=where)
+    whole = {key for key, found in T_of.items() if found >= all_T}
+    rows = [row for row in rows if row["T"] in all_T and (row["schedule"], row["seed"], row["sampler"]) in whole]
     taus = taus_of(((run.folder, run.params) for run in runs), rules.sampler, schedules, all_T)
     return Tables(results(rows), {}, taus, rules.quality, rules.sampler, rules.confidence)
 

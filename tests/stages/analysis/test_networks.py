@@ -145,8 +145,25 @@ def test_a_run_with_more_T_does_not_leave_the_others_out(here: Path) -> None:
     assert (found["T"], found["seeds"]) == ([50, 800], [3, 4, 5, 6])
     assert found["claims"]["cosine-worse"]["verdict"] == "supported"
     keep("norm-all-first-step", [row | {"T": row["T"] + 1} for row in more if row["T"] in (50, 800)], network=NORM)
-    with pytest.raises(StudyError, match="runs of one network have no T in common"):
+    found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
+    assert (found["T"], found["seeds"]) == ([50, 800], [3, 4, 5])
+    keep("norm-all", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS[:2]), network=NORM)
+    keep("norm-all-first-step", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[1:2]), network=NORM)
+    with pytest.raises(StudyError, match=r"norm-all-first-step: no seed has all schedules at one T with .* ancestral"):
         networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)
+
+
+@pytest.mark.parametrize(("more_T_seeds", "expected"), [((3,), [50, 800]), ((3, 4, 5), [50, 51, 800, 801])])
+def test_the_T_are_those_that_make_most_cells_with_several_seeds(
+    here: Path, more_T_seeds: tuple[int, ...], expected: list[int]
+) -> None:
+    keep("norm-all", rows((3, 4, 5, 6), 12.0, EVERY, SAMPLERS[:2]), 0.4, network=NORM)
+    more = [row | {"T": row["T"] + 1} for row in rows(more_T_seeds, 12.0, EVERY, SAMPLERS[:2])]
+    keep("norm-all-first-step", more, network=NORM)
+    found = networks.verdicts(networks.find(NAMES, settings.load(), print), ALL_RULES)["norms"]
+    assert found["T"] == expected
+    assert found["seeds"] == ([3, 4, 5, 6] if len(expected) == 2 else [3, 4, 5])
+    assert found["claims"]["cosine-worse"]["verdict"] == "supported"
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
