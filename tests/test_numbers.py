@@ -104,6 +104,22 @@ def test_a_smaller_gain() -> None:
     )
 
 
+def test_no_gain_no_excess() -> None:
+    change = artifacts.read_json(ROOT / "metrics" / "comparisons.json")["changes"]
+    change = change["v-prediction in place of epsilon-prediction on cosine"]
+    assert (change["seeds"], change["verdict"]) == (3, "not significant")
+    v = fid_of("v-prediction")
+    epsilon = {key: value for seed in (3, 4, 5) for key, value in fid_of(f"seed-{seed}").items()}
+    with_v = sorted(value for (schedule, *_), value in v.items() if schedule == "cosine")
+    without = sorted(epsilon[key] for key in v if key[0] == "cosine")
+    assert len(with_v) == len(without) == 6
+    says(
+        f"its FID on cosine is {with_v[0]:.2f} to {with_v[-1]:.2f} at T = 50 and 800, where the same seeds with "
+        f"epsilon-prediction have {without[0]:.2f} to {without[-1]:.2f} (three seeds; ratio {change['ratio']:.2f}, "
+        f"interval {change['low']:.2f} to {change['high']:.2f}, not significant either)"
+    )
+
+
 def test_fewer_steps_than_the_reports() -> None:
     for seed in (3, 4, 5):
         fid = fid_of("few-steps") | fid_of(f"seed-{seed}")
