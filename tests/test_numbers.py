@@ -120,6 +120,18 @@ def test_no_gain_no_excess() -> None:
     )
 
 
+def test_fewer_steps_of_one_model() -> None:
+    every = artifacts.read_json(ROOT / "metrics" / "comparisons.json")["changes"]
+    changes = [every[f"{steps} steps of a model of 800"] for steps in (50, 100, 200, 400)]
+    assert {(change["seeds"], change["pairs"], change["verdict"]) for change in changes} == {(3, 9, "not significant")}
+    ratios = [change["ratio"] for change in changes]
+    widest = max(changes, key=lambda change: float(change["high"] / change["low"]))
+    says(
+        f"ratios of {min(ratios):.2f} to {max(ratios):.2f}, none significant, the widest interval {widest['low']:.2f} "
+        f"to {widest['high']:.2f} (all schedules, three seeds)"
+    )
+
+
 def test_fewer_steps_than_the_reports() -> None:
     for seed in (3, 4, 5):
         fid = fid_of("few-steps") | fid_of(f"seed-{seed}")
