@@ -18,7 +18,8 @@ from stages.support import settings
 from stages.support.cli import command_line
 from stages.support.cores import cores
 from stages.support.network import require_usable
-from stages.tools import cluster, engine, machines, worker
+from stages.support.paths import root
+from stages.tools import cluster, engine, lock, machines, worker
 from stages.tools.jobs import Job, left_to_do, plan
 from stages.tools.live import Follower
 from stages.tools.overview import Overview
@@ -31,6 +32,7 @@ FIRST = ("mnist", "weights", "schedules")  # fast, and all other stages depend o
 
 def begin() -> None:
     """Bring the inputs of all cells up to date."""
+    lock.mend(root())  # after a run that was killed
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", *FIRST]
     # not `--quiet`, which would hide DVC's own errors as well
     if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:

@@ -1,13 +1,18 @@
 """Entries of dvc.lock that travel between clones: what was made elsewhere is known here without being made again."""
 
+import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ddpm import artifacts
 from ddpm.errors import StudyError
 
 Entries = dict[str, dict[str, Any]]  # stage -> its entry in dvc.lock
 LOCK = "dvc.lock"
+DAMAGED = "Unable to read RWLock-file"  # what DVC says of its list of who reads and writes what
+_WRITING_SECONDS = 1.0  # DVC rewrites the list in milliseconds
 
 
 def entries(folder: Path, names: Iterable[str]) -> Entries:
@@ -43,6 +48,35 @@ def merge(folder: Path, new: Entries) -> None:
                 data["stages"] = (data.get("stages") or {}) | new
         finally:
             repo.lock.unlock()
+
+
+def mend(folder: Path) -> bool:
+    """Remove DVC's list of who reads and writes what in a clone, if a command that was killed left half of it.
+
+    DVC refuses every command then. The list of a clone in which no command runs is empty.
+
+    Returns:
+        Whether there was such a list.
+    """
+    path = folder / ".dvc" / "tmp" / "rwlock"
+    if not _half(path):
+        return False
+    time.sleep(_WRITING_SECONDS)  # it may be half written at this moment
+    if not _half(path):
+        return False
+    artifacts.remove(path)
+    return True
+
+
+def _half(path: Path) -> bool:
+    """Whether a file is there and is no JSON."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def upstream(folder: Path, targets: Iterable[str]) -> dict[str, set[str]]:

@@ -71,14 +71,19 @@ def run(command: list[str], folder: Path, log: Path) -> None:
     """Run DVC, with its output in a file; StudyError with the stage's own line, or DVC's, when it fails.
 
     A worker that was killed may have left a stage behind that runs on in the same clone. DVC waits for its own lock but
-    not for files that are being written, so that is waited for here.
+    not for files that are being written, so that is waited for here. It may also have left half of DVC's list of them.
     """
     code, output = _once(command, folder)
-    waited = True
-    while code and waited and (busy := _BUSY.findall(output)):
-        waited = any(_alive(int(number)) for number in busy)
-        time.sleep(_LOOK_SECONDS)
-        code, output = _once(command, folder)  # once more where they have just ended
+    again = True
+    while code and again:
+        if busy := _BUSY.findall(output):
+            again = any(_alive(int(number)) for number in busy)
+            time.sleep(_LOOK_SECONDS)
+        elif lock.DAMAGED in output:
+            again = lock.mend(folder)
+        else:
+            break
+        code, output = _once(command, folder)  # once more where they have just ended, or another thread has mended it
     artifacts.write_bytes(log, output.encode())
     if code:
         lines = [line for line in output.splitlines() if line.strip()]

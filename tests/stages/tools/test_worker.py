@@ -11,7 +11,7 @@ import pytest
 
 from ddpm.errors import StudyError
 from stages.support import machine
-from stages.tools import worker
+from stages.tools import lock, worker
 from tests.dvc_study import Study
 
 
@@ -135,3 +135,27 @@ def test_a_lock_of_a_process_that_has_ended_is_not_waited_for(tmp_path: Path) ->
     script = f"echo \"ERROR: 'x' is busy, it is being blocked by:\"; echo '  (PID {ended.pid}): dvc'; exit 255"
     with pytest.raises(StudyError, match="'x' is busy"):
         worker.run(["sh", "-c", script], tmp_path, tmp_path / "log")
+
+
+@pytest.mark.parametrize("half", [b"", b'{"write": {"/a'])
+def test_half_a_list_that_a_killed_command_left_is_removed(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "mnist"]
+    listed = study.root / ".dvc" / "tmp" / "rwlock"
+    listed.write_bytes(half)
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "mend", lambda _: False)
+        with pytest.raises(StudyError, match="Unable to read RWLock-file"):
+            worker.run(command, study.root, tmp_path / "log")
+    worker.run(command, study.root, tmp_path / "log")
+    assert not lock.mend(study.root)
+
+
+def test_a_list_that_is_whole_or_not_there_stays(tmp_path: Path) -> None:
+    assert not lock.mend(tmp_path)
+    listed = tmp_path / ".dvc" / "tmp" / "rwlock"
+    listed.parent.mkdir(parents=True)
+    listed.write_text('{"write": {}, "read": {}}')
+    assert not lock.mend(tmp_path)
+    assert listed.exists()
