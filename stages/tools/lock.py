@@ -71,8 +71,8 @@ def mend(folder: Path) -> bool:
 def _half(path: Path) -> bool:
     """Whether a file is there and is no JSON."""
     try:
-        json.loads(path.read_bytes())
-    except FileNotFoundError:
+        json.loads(artifacts.read_bytes(path))
+    except StudyError:  # another thread has removed it, or it never was
         return False
     except ValueError:
         return True
