@@ -1,4 +1,7 @@
-"""Entries of dvc.lock that travel between clones: what was made elsewhere is known here without being made again."""
+"""A clone's dvc.lock and DVC's list of who reads and writes what in it.
+
+Entries of dvc.lock travel between clones: what was made elsewhere is known here without being made again.
+"""
 
 import json
 import time
