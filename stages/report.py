@@ -12,7 +12,7 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
-from stages.analysis.runs import beside_the_grid, other_seeds
+from stages.analysis.runs import beside_the_grid, other_seeds, parameters
 from stages.analysis.summary import sentences
 from stages.figures import metrics, plots, quality
 from stages.figures.encode import data_uri, png, png_file, strip, svg
@@ -31,7 +31,7 @@ PACKAGES = ("torch", "numpy", "scipy", "dvc", "mlflow", "matplotlib")
 BESIDE = (
     ("alpha_bar", "Figure 1", "Cumulative product of the alphas according to t/T."),
     ("forward", "Figure 2", "Forward image samples and their pixel distributions for T = 100."),
-    ("loss", "Figure 4", "Training loss of the 15 models, 5 epochs each."),
+    ("loss", "Figure 4", "Training loss of every model."),
     (
         "loss_against_fid",
         "not in the report",
@@ -41,7 +41,7 @@ BESIDE = (
 MECHANISM = (
     (
         "first_step",
-        "Samples of the same models from the same noise, by samplers that differ in the first reverse step.",
+        "Samples of the same models from the same noise, by samplers that differ in where they clip.",
     ),
     (
         "brightness",
@@ -81,8 +81,7 @@ def animations(params: settings.Params) -> dict[str, dict[str, Any]]:
 
 def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
     """What decides whether other results are comparable with these."""
-    deciding = params.model_dump(mode="json", exclude={"schedule", "T", "seed", "sampler", "diff", "data"})
-    deciding |= {"data.name": params.data.name}  # where its files were found changes nothing
+    deciding = parameters(params) | {"schedules": params.model_dump(mode="json")["schedules"]}
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return {
         "extractor": rows[0]["extractor"],
@@ -96,11 +95,12 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
 
 
 def gains(audits: list[Row]) -> str:
-    """By how much the first reverse step of each schedule multiplies x_T, over all T, in words."""
+    """By how much the first reverse step of each schedule multiplies x_T, from the least to the most over T."""
     found = []
     for schedule in dict.fromkeys(row["schedule"] for row in audits):
         values = [row["last_step_gain"] for row in audits if row["schedule"] == schedule]
-        ends = ["infinity" if value is None else f"{value:.3g}" for value in (values[0], values[-1])]
+        values = [math.inf if value is None else value for value in values]
+        ends = ["infinity" if math.isinf(value) else f"{value:.3g}" for value in (min(values), max(values))]
         found.append(f"on {schedule} by {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
     return ", ".join(found)
 

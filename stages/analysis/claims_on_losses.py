@@ -8,7 +8,7 @@ import pandas as pd
 
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
-from stages.analysis.tables import Finding, Tables, contrast, per_seed, times
+from stages.analysis.tables import Finding, Tables, contrast, per_seed, spread, times
 
 
 def loss_flat_in_T(tables: Tables, margin: float) -> Finding:
@@ -23,7 +23,9 @@ def loss_flat_in_T(tables: Tables, margin: float) -> Finding:
             details[f"{schedule}, T = {b} to {a}"] = float(difference.mean())
     found = statistics.all_of(parts)
     name = max(details, key=lambda key: abs(details[key]))
+    part = parts[list(details).index(name)]
     most = f"{math.exp(details[name]):.3f} times"
+    most += spread(part.low, part.high, show=lambda bound: f"{math.exp(bound):.3f}")
     plain = f"the held-out losses of two T differ most for {name}: {most}; threshold: {1 + margin:.2f} times"
     return Finding(found, "log ratio of loss between two T, the least equal pair", plain, details)
 
@@ -38,8 +40,8 @@ def sigmoid_loss(tables: Tables, slightly: float) -> Finding:
     own = _sigmoid_to_others(tables, "loss_simple")
     worse = statistics.above(own, 0.0, tables.confidence)
     not_much = statistics.below(own, math.log1p(slightly), tables.confidence)
-    plain = f"sigmoid's loss is {times(float(own.mean()))} that of the others under each schedule's own weighting "
-    plain += f"(slightly: at most {1 + slightly:.2f} times)"
+    sure = spread(worse.low, worse.high, f"slightly: at most {1 + slightly:.2f} times")
+    plain = f"sigmoid's loss is {times(float(own.mean()))}{sure} that of the others under each schedule's own weighting"
     details = {}
     if tables.covers("loss_common"):
         common = float(_sigmoid_to_others(tables, "loss_common").mean())
@@ -68,13 +70,15 @@ def loss_not_quality(tables: Tables, tau: float) -> Finding:
     within = per_seed(pd.concat(by_schedule, axis=1).mean(axis=1, skipna=False))
     common = _tau(tables, "loss_common", tables.schedules)
     parts = {"within schedules": within, "at equal noise levels": common}
-    found = statistics.all_of([statistics.within(values, tau, tables.confidence) for values in parts.values()])
+    evidence = [statistics.within(values, tau, tables.confidence) for values in parts.values()]
+    found = statistics.all_of(evidence)
     details = {f"within {name}": float(values.mean()) for name, values in by_schedule.items()}
     details |= {name: float(values.mean()) for name, values in parts.items()}
     details |= {f"{name}, p of tau = 0": statistics.above(x, 0.0, tables.confidence).p for name, x in parts.items()}
     details["all cells, own weighting"] = float(_tau(tables, "loss_simple", tables.schedules).mean())
+    said = [f"{part.estimate:.2f}{spread(part.low, part.high, show='{:.2f}'.format)}" for part in evidence]
     plain = (
-        f"Kendall's tau of loss and distance is {details['within schedules']:.2f} within schedules and "
-        f"{details['at equal noise levels']:.2f} over all cells at equal noise levels"
+        f"Kendall's rank correlation (tau) of loss and distance is {said[0]} within schedules and {said[1]} over all "
+        f"cells with the losses at equal noise levels; threshold: {tau:.2f}"
     )
     return Finding(found, "Kendall's tau of loss and distance, the part further from 0", plain, details)

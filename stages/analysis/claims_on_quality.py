@@ -9,18 +9,21 @@ import pandas as pd
 from ddpm.errors import StudyError
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
+from stages.analysis.claims_on_the_first_step import FIRST_STEP
 from stages.analysis.statistics import Evidence
-from stages.analysis.tables import Finding, Tables, contrast, factor, per_seed, times
+from stages.analysis.tables import Finding, Tables, contrast, factor, per_seed, spread, times
 
-FIRST_STEP = "clipped-first"  # clips in the first reverse step only
-REST = "clipped-rest"  # in all others
-LATE_START = "late-start"  # begins at t = T - 1
+
+def _shared(tables: Tables, sampler: str | None) -> pd.DataFrame:
+    """Log ratio of distance, cosine to sigmoid, ``[seed, T]``, of the seeds that have both; there may be none."""
+    cosine, sigmoid = (tables.logs(tables.quality, name, sampler) for name in ("cosine", "sigmoid"))
+    ratios: pd.DataFrame = (cosine - sigmoid).dropna()
+    return ratios
 
 
 def _log_ratios(tables: Tables, sampler: str | None = None) -> pd.DataFrame:
-    """Log ratio of distance, cosine to sigmoid, ``[seed, T]``, of the seeds that have both."""
-    cosine, sigmoid = (tables.logs(tables.quality, name, sampler) for name in ("cosine", "sigmoid"))
-    ratios: pd.DataFrame = (cosine - sigmoid).dropna()
+    """The same; StudyError when no seed has both."""
+    ratios = _shared(tables, sampler)
     per_seed(ratios.mean(axis=1))
     return ratios
 
@@ -48,10 +51,10 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
     low, high = statistics.interval(ratios.to_numpy().ravel(), tables.confidence)
     details = {"log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean())}
     clipping = ""
-    if tables.has("clipped", ["cosine", "sigmoid"]):
-        clipped = float(_log_ratios(tables, "clipped").mean(axis=None))
-        details["log ratio of distance, clipped"] = clipped
-        clipping = f" with clipping {times(clipped)},"
+    if tables.has("clipped", ["cosine", "sigmoid"]) and len(clipped := _shared(tables, "clipped").mean(axis=1)):
+        details["log ratio of distance, clipped"] = float(clipped.mean())
+        sure = spread(*statistics.interval(clipped, tables.confidence))
+        clipping = f" with clipping {times(float(clipped.mean()))}{sure},"
     if math.isfinite(low):
         details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
     intervals = [(part.low, part.high, "over the seeds"), (low, high, "if all cells were independent")]
@@ -85,53 +88,21 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     parts = [statistics.below(slope, per_doubling, tables.confidence)]
     parts += [statistics.above(per_seed(values), 0.0, tables.confidence) for values in left.values()]
     found = statistics.given(_worse(tables, 0.0), statistics.all_of(parts))
-    own = parts[0]
+    own, with_clip = parts[:2]
     found = replace(found, estimate=own.estimate, low=own.low, high=own.high)
     gained = per_seed(ancestral.mean(axis=1) - left["the clip"])
     interaction = statistics.above(gained, 0.0, tables.confidence)
     details = {f"log ratio of distance with {name}": float(values.mean()) for name, values in left.items()}
     details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
     details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
+    needed = "needed: more than 1" + (", not met" if with_clip.high < 0 else "")
     plain = (
-        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)} (needed: "
-        f"less than {factor(per_doubling)}); clipping multiplies it by {factor(-interaction.estimate)}, which leaves "
-        f"{factor(float(left['the clip'].mean()))} (needed: more than 1); it presupposes that cosine is worse"
+        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)}"
+        f"{spread(own.low, own.high, f'needed: less than {factor(per_doubling)}')}; with clipping the ratio is "
+        f"{factor(with_clip.estimate)}{spread(with_clip.low, with_clip.high, needed)}; the claim presupposes that "
+        f"cosine is worse"
     )
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
-
-
-def _share(gain: pd.Series, of: pd.Series) -> float:
-    """Mean of one gain in units of another's, over the seeds that have both."""
-    both = pd.concat([gain, of], axis=1).dropna().mean()
-    return float(both.iloc[0] / both.iloc[1])
-
-
-def one_step(tables: Tables, share: float) -> Finding:
-    """Whether clipping in the first reverse step alone gains cosine this share of what clipping in all steps gains.
-
-    A ratio of two gains has no t test; gain of one less share times gain of the other has (Fieller 1954).
-    """
-    if not tables.has(FIRST_STEP, ["cosine"]):
-        raise StudyError(f"there are no cells of {FIRST_STEP} on cosine yet")
-    logs = {"ancestral": tables.logs(tables.quality, "cosine", "ancestral").mean(axis=1)}
-    for sampler in ("clipped", FIRST_STEP, REST, LATE_START):
-        if tables.has(sampler, ["cosine"]):
-            logs[sampler] = tables.logs(tables.quality, "cosine", sampler).mean(axis=1)
-    gains = {name: (logs["ancestral"] - values).dropna() for name, values in logs.items() if name != "ancestral"}
-    if "clipped" not in gains:
-        raise StudyError("the grid has no clipped")
-    gained = statistics.above(per_seed(gains["clipped"]), 0.0, tables.confidence)
-    rest = per_seed(gains[FIRST_STEP] - share * gains["clipped"])
-    found = statistics.given(gained, statistics.above(rest, 0.0, tables.confidence))
-    details = {f"gain by {name}, log ratio": float(values.mean()) for name, values in gains.items()}
-    shares = {name: _share(values, gains["clipped"]) for name, values in gains.items()}
-    details |= {f"share of {name}": value for name, value in shares.items() if name != "clipped"}
-    others = "".join(f"; {name} {shares[name]:.2f}" for name in (REST, LATE_START) if name in shares)
-    plain = (
-        f"clipping multiplies cosine's distance by {factor(-gained.estimate)}; as a share of that (in logarithms), "
-        f"clipping in the first reverse step alone gives {shares[FIRST_STEP]:.2f}{others}"
-    )
-    return Finding(found, f"gain by {FIRST_STEP} less {share:g} of that by clipped, log ratio", plain, details)
 
 
 def _change(tables: Tables, schedule: str) -> pd.Series:
@@ -145,8 +116,9 @@ def T_small_effect(tables: Tables, margin: float) -> Finding:
     tables.need_two_T()
     changes = {name: _change(tables, name) for name in tables.schedules}
     parts = [statistics.within(values, math.log1p(margin), tables.confidence) for values in changes.values()]
+    sure = {name: spread(part.low, part.high, name) for name, part in zip(changes, parts, strict=True)}
     details = {f"{name}, over the range of T": float(values.mean()) for name, values in changes.items()}
-    found = ", ".join(f"{times(float(values.mean()))} ({name})" for name, values in changes.items())
+    found = ", ".join(f"{times(float(values.mean()))}{sure[name]}" for name, values in changes.items())
     plain = (
         f"on a line fitted to all T, the distance at T = {tables.all_T[-1]} is {found} that at T = {tables.all_T[0]}; "
         f"threshold: {1 + margin:.2f} times"
@@ -203,6 +175,7 @@ def n32_enough(tables: Tables, behind: float) -> Finding:
     details = {"tau at n = 32": float(at_32.mean()), "tau between seeds at full n": float(pseudo.mean())}
     plain = (
         f"Kendall's tau between the rankings by 32 and by all samples is {at_32.mean():.2f}, between those of two "
-        f"seeds by all samples {pseudo.mean():.2f}"
+        f"seeds by all samples {pseudo.mean():.2f}; difference {found.estimate:.2f}"
+        f"{spread(found.low, found.high, show='{:.2f}'.format)}"
     )
     return Finding(found, "tau at n = 32 less tau between seeds", plain, details)

@@ -50,7 +50,8 @@ def same_shape(tables: Tables, limit: float) -> Finding:
         raise StudyError("the grid has only one T")
     gaps = {name: max(sup_distance(a, b) for a, b in combinations(tables.bars(name).values(), 2)) for name in _RESCALED}
     worst = max(gaps.values())
-    plain = f"the curves of alpha_bar over t/T at two T differ by up to {worst:.4f}; threshold: {limit:g}"
+    found = ", ".join(f"{gap:.4f} ({name})" for name, gap in gaps.items())
+    plain = f"the curves of alpha_bar over t/T at two T differ by up to {found}; threshold: {limit:g}"
     evidence = statistics.exact(worst, holds=worst <= limit)
     return Finding(evidence, "largest gap of alpha_bar", plain, gaps)
 

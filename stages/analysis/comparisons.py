@@ -131,8 +131,8 @@ def _as_json(change: Change, effect: Effect | None, adjusted_p: float | None, co
 def compare_all(rows: Sequence[Row], rules: Changes, usual: Selector) -> dict[str, dict[str, Any]]:
     """Every change of conf/comparisons.yaml, with p-values adjusted together (Holm 1979): name -> its JSON entry.
 
-    The correction is over all changes of the file, also those that have no cells yet: a verdict does not depend on what
-    else was run.
+    The correction is over all changes of the file, also those that have no cells yet: a verdict does not depend on
+    which of the others have been run.
     """
     effects = {
         name: effect(rows, change.before, change.after, usual, rules.quality, rules.confidence)

@@ -62,8 +62,23 @@ def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callabl
 
 
 def rows_of(runs: list[Run]) -> list[dict[str, Any]]:
-    """The rows of one network's runs; a cell and sampler that two runs have is taken once."""
-    return list({tuple(row[axis] for axis in AXES): row for run in runs for row in run.rows}.values())
+    """The rows of one network's runs; a cell and sampler that two runs have is taken once.
+
+    Raises:
+        StudyError: two runs have other results for one cell, as of two kinds of machine, whose noise differs.
+    """
+    found: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
+    for run in runs:
+        for row in run.rows:
+            key = tuple(row[axis] for axis in AXES)
+            first, known = found.setdefault(key, (run, row))
+            if known["fid"] != row["fid"]:
+                raise StudyError(
+                    f"{first.folder} and {run.folder} have other results for {'-'.join(map(str, key))}",
+                    where="conf/networks.yaml",
+                    hint="list runs of one kind of machine, or of other seeds",
+                )
+    return [row for _, row in found.values()]
 
 
 def tables_of(runs: list[Run], rules: Rules) -> Tables:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from scipy import stats
+
 from stages.analysis.tables import Row, results
 
 
 def sentences(rows: Sequence[Row], sampler: str) -> list[str]:
-    """The best configuration, the range over T of every schedule, and what it was measured with.
+    """The best schedule and T, the range over T of every schedule, and what it was measured with.
 
     Args:
         rows: of fid_of_T.csv, at least one.
@@ -15,17 +17,17 @@ def sentences(rows: Sequence[Row], sampler: str) -> list[str]:
     table = results(rows)
     sampler = sampler if (table["sampler"] == sampler).any() else table["sampler"].iloc[0]
     chosen = table[table["sampler"] == sampler]
-    best = chosen.loc[chosen["fid"].idxmin()]
+    means = chosen.groupby(["schedule", "T"], sort=False)["fid"].agg(stats.gmean)
+    schedule, T = means.idxmin()
     found = [
-        f"Best is {best['schedule']} at T = {best['T']}: FID {best['fid']:.2f} ({sampler} sampler); the baseline, "
-        f"FID of held-out real images, is {best['fid_floor']:.2f}."
+        f"Best is {schedule} at T = {T}: FID {means.min():.2f} ({sampler} sampler); the baseline, FID of held-out real "
+        f"images, is {chosen['fid_floor'].mean():.2f}."
     ]
-    means = chosen.groupby(["schedule", "T"], sort=False)["fid"].mean()
     for name in chosen["schedule"].unique():
         of_T = means[name]
         low, high = of_T.idxmin(), of_T.idxmax()
         found.append(f"{name}: from {of_T[low]:.2f} at T = {low} to {of_T[high]:.2f} at T = {high}.")
     seeds = chosen["seed"].nunique()
     one = "one training seed per configuration: differences of 0.1 or 0.2 are not evidence"
-    spread = one if seeds == 1 else f"{seeds} training seeds per configuration"
-    return [*found, f"Measured with {best['samples']:,} samples per configuration and {spread}."]
+    spread = one if seeds == 1 else f"{seeds} training seeds per configuration, of which FIDs are geometric means"
+    return [*found, f"Measured with {rows[0]['samples']:,} samples per configuration and {spread}."]

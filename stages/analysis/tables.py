@@ -1,7 +1,7 @@
 """The study's results in the form that the claims use: pandas tables with a row a seed."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement, product
 from typing import Any
@@ -159,14 +159,32 @@ class Tables:
         return column in self.rows and bool((self.rows[column] > 0).all())
 
 
+def number(value: float) -> str:
+    """A ratio or a distance, for sentences: with at least three digits."""
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+
+
 def factor(log_ratio: float) -> str:
     """A log ratio as a factor, for sentences."""
-    return f"{math.exp(log_ratio):.2f}"
+    return number(math.exp(log_ratio))
 
 
 def times(log_ratio: float) -> str:
     """The same, as one quantity in units of another."""
     return f"{factor(log_ratio)} times"
+
+
+def spread(low: float, high: float, of: str = "", show: Callable[[float], str] = factor) -> str:
+    """A confidence interval in brackets, such as `` (0.99 to 2.06; linear)``; without numbers where there is none.
+
+    Args:
+        low, high: not finite where there is none.
+        of: what else to say in the brackets.
+        show: a bound as text; that of a log ratio is a factor.
+    """
+    interval = f"{show(low)} to {show(high)}" if math.isfinite(high - low) else ""
+    told = "; ".join(filter(None, [interval, of]))
+    return f" ({told})" if told else ""
 
 
 def per_seed(values: pd.Series) -> pd.Series:

@@ -6,7 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ddpm.errors import StudyError
-from stages.analysis import claims_on_losses, claims_on_quality, claims_on_schedules, statistics
+from stages.analysis import (
+    claims_on_losses,
+    claims_on_quality,
+    claims_on_schedules,
+    claims_on_the_first_step,
+    statistics,
+)
 from stages.analysis.power import MOST, seeds_needed
 from stages.analysis.rules import ClaimRule, Rules
 from stages.analysis.statistics import Evidence, Part, Verdict
@@ -33,7 +39,7 @@ class Claim:
 CLAIMS = {
     "cosine-worse": Claim(claims_on_quality.cosine_worse, "log_ratio", of_quality=True),
     "cosine-why": Claim(claims_on_quality.cosine_why, "per_doubling", of_quality=True),
-    "one-step": Claim(claims_on_quality.one_step, "share", of_quality=True),
+    "one-step": Claim(claims_on_the_first_step.one_step, "share", of_quality=True),
     "T-small-effect": Claim(claims_on_quality.T_small_effect, "margin", of_quality=True),
     "good-schedule-fewer-steps": Claim(claims_on_quality.good_schedule_fewer_steps, "not_inferior", of_quality=True),
     "loss-not-quality": Claim(claims_on_losses.loss_not_quality, "tau", of_quality=True),
@@ -74,13 +80,14 @@ class ClaimResult:
     exploratory: "ClaimResult | None" = None
 
     def as_json(self) -> dict[str, Any]:
-        """Its entry in claims.json; an interval without end is null."""
+        """Its entry in claims.json; an interval without end is null, and a detail that is no number is left out."""
         names = ("says", "verdict", "plain", "adjusted_p", "second_opinion", "seeds_needed")
         found = {name: getattr(self, name) for name in names}
         if self.finding is not None:
             evidence = {name: getattr(self.finding.evidence, name) for name in NUMBERS}
             numbers = {key: value if math.isfinite(value) else None for key, value in evidence.items()}
-            found |= numbers | {"quantity": self.finding.quantity, "details": self.finding.details}
+            details = {key: value for key, value in self.finding.details.items() if math.isfinite(value)}
+            found |= numbers | {"quantity": self.finding.quantity, "details": details}
             parts = self.finding.evidence.parts
             if len(parts) <= FEW:
                 found["parts"] = [_part_as_json(part) for part in parts]

@@ -49,10 +49,10 @@ def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> 
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
     shades = colours([schedule for schedule, _ in curves])
-    largest = max((T for _, T in curves), default=0)
+    largest = {name: max(T for other, T in curves if other == name) for name, _ in curves}
     for (schedule, T), curve in curves.items():
-        label = f"{schedule}, T = {T}" if largest == T else None
-        alpha = 1 if largest == T else 0.3
+        label = f"{schedule}, T = {T}" if largest[schedule] == T else None
+        alpha = 1 if largest[schedule] == T else 0.3
         axes.plot(list(curve), list(curve.values()), color=shades[schedule], alpha=alpha, label=label)
     axes.set(xlabel="log SNR", ylabel=r"held-out loss, mean of $(\epsilon - \epsilon_\theta)^2$")
     plain_log_axis(axes)

@@ -1,6 +1,7 @@
 """FID = f(T), FID against epochs, and loss against FID: the figures of the samples' distance to real images."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ _MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
 _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
 CONFIDENCE = 0.95  # of bands
 FEWEST = 3  # seeds that a band needs
+ALONE = 1.07  # a band of one place reaches from x / ALONE to x * ALONE
 
 
 def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
@@ -28,19 +30,29 @@ def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
 def _curve(axes: Axes, rows: Sequence[Row], x: str, column: str, label: str, **style: Any) -> None:
     """Geometric means over the seeds against x, bars from the least to the largest, and a band where seeds are enough.
 
-    The band is a confidence interval of that mean: the tests are on logarithms too.
+    The band is a confidence interval of that mean: the tests are on logarithms too. The line is broken where the seeds
+    change, since a step there may be one between trainings.
     """
-    places = sorted({row[x] for row in rows})
-    values = [np.array([row[column] for row in rows if row[x] == place]) for place in places]
-    # rounding may not leave the range: one seed is its own mean
-    means = np.array([np.clip(stats.gmean(seeds), seeds.min(), seeds.max()) for seeds in values])
-    spread = [means - [seeds.min() for seeds in values], [seeds.max() for seeds in values] - means]
-    bars = None if np.abs(spread).max() == 0 else spread
-    axes.errorbar(places, means, yerr=bars, capsize=3, label=label, **style)
+    seeds_at = {place: frozenset(row["seed"] for row in rows if row[x] == place) for place in {row[x] for row in rows}}
+    for index, (_, run) in enumerate(groupby(sorted(seeds_at), key=seeds_at.__getitem__)):
+        places = list(run)
+        values = [np.array([row[column] for row in rows if row[x] == place]) for place in places]
+        # rounding may not leave the range: one seed is its own mean
+        means = np.array([np.clip(stats.gmean(seeds), seeds.min(), seeds.max()) for seeds in values])
+        spread = [means - [seeds.min() for seeds in values], [seeds.max() for seeds in values] - means]
+        bars = None if np.abs(spread).max() == 0 else spread
+        axes.errorbar(places, means, yerr=bars, capsize=3, label=None if index else label, **style)
+        _band(axes, places, values, style["color"])
+
+
+def _band(axes: Axes, places: Sequence[float], values: Sequence[Any], colour: str) -> None:
+    """Confidence intervals of geometric means, joined to a band; of a single place a band of a certain width."""
     bands = [interval(np.log(seeds), CONFIDENCE) if len(seeds) >= FEWEST else (np.nan, np.nan) for seeds in values]
     if np.isfinite(bands).any():
         low, high = np.exp(np.array(bands)).T
-        axes.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        if len(places) == 1:
+            places, low, high = [places[0] / ALONE, places[0] * ALONE], np.repeat(low, 2), np.repeat(high, 2)
+        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def distance_of_T(
@@ -58,7 +70,7 @@ def distance_of_T(
     figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.add_subplot()
     shades = colours([row["schedule"] for row in rows])
-    if marked is not None and any(not marked[0] <= row["T"] <= marked[1] for row in rows):
+    if marked is not None and marked[0] < marked[1] and any(not marked[0] <= row["T"] <= marked[1] for row in rows):
         axes.axvspan(*marked, color="0.94", zorder=0, label="the grid's T")
     for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
         chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]

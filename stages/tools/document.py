@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import Any
 
 import typer
+from scipy import stats
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -22,7 +23,8 @@ from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.answer import RATIOS, WIDTH, answer, by_metric
+from stages.tools.answer import WIDTH, answer
+from stages.tools.ratios import RATIOS, beyond, by_metric
 
 app = typer.Typer(add_completion=False)
 
@@ -67,11 +69,19 @@ def verdicts(claims: Row) -> str:
 
 def _mean_and_range(values: Any) -> str:
     low, high = f"{values.min():.2f}", f"{values.max():.2f}"
-    return f"{values.mean():.2f}" + (f" ({low} to {high})" if low != high else "")
+    return f"{stats.gmean(values):.2f}" + (f" ({low} to {high})" if low != high else "")
+
+
+def _seeds(by_T: Mapping[int, Any]) -> str:
+    """How many seeds there are, and where there are fewer."""
+    counts = {T: len(values) for T, values in by_T.items()}
+    fewer = sorted({count for count in counts.values() if count < max(counts.values())})
+    told = (f"{few} at T = {', '.join(str(T) for T, count in counts.items() if count == few)}" for few in fewer)
+    return "; ".join([str(max(counts.values())), *told])
 
 
 def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str]) -> str:
-    """Mean FID over the seeds, and the range: a row a schedule and sampler, a column a T."""
+    """Geometric mean FID over the seeds, and the range: a row a schedule and sampler, a column a T."""
     table = results(rows)
     all_T = sorted(table["T"].unique().tolist())
     lines = []
@@ -81,7 +91,7 @@ def fids(rows: Sequence[Row], samplers: Sequence[str], schedules: Sequence[str])
             if len(chosen):
                 by_T = {T: group["fid"] for T, group in chosen.groupby("T")}
                 cells = (_mean_and_range(by_T[T]) if T in by_T else "" for T in all_T)
-                lines.append([f"{schedule}, {sampler}", str(chosen["seed"].nunique()), *cells])
+                lines.append([f"{schedule}, {sampler}", _seeds(by_T), *cells])
     return markdown(["Schedule, sampler", "Seeds", *(f"T = {T}" for T in all_T)], lines)
 
 
@@ -147,15 +157,17 @@ def blocks() -> dict[str, str]:
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params)
     confirmed = {
-        name: [row for row in others[name] if row["seed"] in of["seeds"]]
+        name: [row for row in others[name] if row["seed"] in of["seeds"] and row["T"] in of["T"]]
         for name, of in claims["networks"].items()
         if of["seeds"]
     }
     metrics = by_metric(late, claims["confidence"]) if late else {}
+    at_all_T = [*every, *beside_the_grid(params)[0]]
     return {
         "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims, confirmed) if late else "",
         "verdicts": verdicts(claims),
-        "fid": fids([*every, *beside_the_grid(params)[0]], params.grid.sampler, params.grid.schedule),
+        "fid": fids(at_all_T, params.grid.sampler, params.grid.schedule),
+        "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
         "networks": of_networks(others, params.grid.schedule),
         "metrics": markdown(["Metric", *RATIOS], ([name, *ratios] for name, ratios in metrics.items())),

@@ -10,6 +10,7 @@ import pytest
 
 from ddpm import artifacts
 from stages import comparisons, report
+from stages.support import settings
 from stages.support.cells import Cell
 from tests.browser import chromium
 from tests.conftest import ROOT
@@ -48,6 +49,24 @@ def test_whole_page(page_file: Path) -> None:
     assert "on cosine by 100" in text
     run(report)
     assert page_file.read_text() == text  # equal inputs, equal bytes
+
+
+def test_gains_are_extremes_whatever_the_order_of_T() -> None:
+    audits = [{"schedule": "linear", "last_step_gain": value} for value in (1.02, 1.12, 1.01)]
+    audits += [{"schedule": "cosine", "last_step_gain": value} for value in (100.0, None, 100.0)]
+    assert report.gains(audits) == "on linear by 1.01 to 1.12, on cosine by 100 to infinity"
+
+
+def test_what_identifies_a_study_is_not_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    params, rows = settings.load(), artifacts.read_csv(Path("metrics/fid_of_T.csv"))
+    claims = {"claims_yaml_sha256": "0"}
+    other = params.model_copy(update={"seed": "7", "grid": params.grid.model_copy(update={"seed": [7]})})
+    other = other.model_copy(update={"chains": params.chains.model_copy(update={"seed": 7})})
+    longer = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 6})})
+    ours, same, changed = (report.identity(found, rows, claims) for found in (params, other, longer))
+    assert ours == same
+    assert ours["sha256 of the parameters"] != changed["sha256 of the parameters"]
 
 
 def test_chain_ends_in_the_cells_own_samples(page_file: Path) -> None:

@@ -19,17 +19,24 @@ NAMES = {"norms": ("norm-all", "norm-all-first-step")}
 SAMPLERS = ("ancestral", "clipped", "clipped-first")
 
 
+def noise(schedule: str, T: int, seed: int, of: str) -> float:
+    """A standard normal number, of one cell always the same, whatever other cells are asked for."""
+    return float(np.random.default_rng([len(schedule), T, seed, len(of)]).normal())
+
+
 def rows(seeds: tuple[int, ...], cosine: float, schedules: tuple[str, ...], samplers: tuple[str, ...]) -> list[Any]:
     """Cells at T = 50 and 800: on cosine the distance is ``cosine`` times that of the others, but for the clips."""
-    rng = np.random.default_rng(1)
     found = []
     for schedule in schedules:
         for T in (50, 800):
             for seed in seeds:
-                losses = {"loss_simple": math.exp(0.001 * rng.normal()) * (0.7 if schedule == "cosine" else 1)}
+                losses = {
+                    "loss_simple": math.exp(0.001 * noise(schedule, T, seed, "loss"))
+                    * (0.7 if schedule == "cosine" else 1)
+                }
                 for sampler in samplers:
                     harmed = schedule == "cosine" and sampler == "ancestral"
-                    distance = (cosine if harmed else 1.0) * math.exp(0.002 * rng.normal())
+                    distance = (cosine if harmed else 1.0) * math.exp(0.002 * noise(schedule, T, seed, sampler))
                     axes: dict[str, Any] = {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler}
                     values = {"fid": distance, "digits_distance": distance, "loss_common": losses["loss_simple"]}
                     found.append(axes | losses | values)
@@ -172,3 +179,15 @@ def test_schedules_of_every_run_are_ours(names: tuple[str, str], here: Path) -> 
     keep("b", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS), network=NORM)
     with pytest.raises(StudyError, match=r"not of one network: they differ in schedules\.linear"):
         networks.find({"norms": names}, settings.load(), print)
+
+
+def test_two_kinds_of_machine_do_not_mix_in_one_network(here: Path) -> None:
+    table = rows((3, 4), 1.5, ("linear", "cosine", "sigmoid"), SAMPLERS)
+    keep("norm-all", table)
+    keep("norm-all-first-step", [row for row in table if row["schedule"] == "cosine"])
+    found = networks.find(NAMES, settings.load(), print)
+    assert len(networks.rows_of(found["norms"].runs)) == len(table)
+    keep("norm-all-first-step", [row | {"fid": 2.0} for row in table if row["schedule"] == "cosine"])
+    found = networks.find(NAMES, settings.load(), print)
+    with pytest.raises(StudyError, match=r"norm-all and .*first-step have other results for cosine-50-3-ancestral"):
+        networks.rows_of(found["norms"].runs)

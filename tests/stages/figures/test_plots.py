@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -27,6 +28,10 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def bands_of(axes: Any) -> list[PolyCollection]:
+    return [drawn for drawn in axes.collections if isinstance(drawn, PolyCollection)]
+
+
 def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     axes = quality.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
     labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
@@ -41,11 +46,11 @@ def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
 def test_a_band_needs_three_seeds_and_other_T_are_beside_the_reports() -> None:
     rows: list[dict[str, Any]] = [
         {"schedule": "linear", "T": T, "seed": seed, "sampler": "clipped", "fid": (1 + seed) * T, "fid_floor": 0.5}
-        for T, seeds in ((12, 3), (50, 4), (100, 2))
+        for T, seeds in ((12, 3), (50, 3), (100, 2))
         for seed in range(seeds)
     ]
     axes = quality.distance_of_T(rows, "fid", "fid_floor", "x", (50, 100)).axes[0]
-    (shaded,), band = axes.patches, axes.collections[-1]
+    (shaded,), (band,) = axes.patches, bands_of(axes)
     assert shaded.get_window_extent().x0 == pytest.approx(axes.transData.transform((50, 1))[0])
     assert shaded.get_window_extent().x1 == pytest.approx(axes.transData.transform((100, 1))[0])
     corners = np.concatenate([path.vertices for path in band.get_paths()])
@@ -56,6 +61,26 @@ def test_a_band_needs_three_seeds_and_other_T_are_beside_the_reports() -> None:
     assert low == pytest.approx(math.exp(logs.mean() - half))
     alone = quality.distance_of_T([row for row in rows if row["T"] >= 50], "fid", "fid_floor", "x", (50, 100)).axes[0]
     assert not alone.patches, "nothing is beside them"
+    one_T = quality.distance_of_T(rows, "fid", "fid_floor", "x", (50, 50)).axes[0]
+    assert not one_T.patches, "one T is no range"
+
+
+def test_the_line_is_broken_where_the_seeds_change() -> None:
+    """At T = 4000 there are the worse seeds alone: a line to them would say that more steps are worse."""
+    rows: list[dict[str, Any]] = [
+        {"schedule": "linear", "T": T, "seed": seed, "sampler": "clipped", "fid": 1.0 + seed, "fid_floor": 0.5}
+        for T, seeds in ((50, range(5)), (800, range(5)), (4000, range(2, 5)))
+        for seed in seeds
+    ]
+    axes = quality.distance_of_T(rows, "fid", "fid_floor", "x", (50, 800)).axes[0]
+    lines = [np.asarray(bars[0].get_xdata(), float).tolist() for bars in axes.containers]
+    assert lines == [[50, 800], [4000]]
+    assert [bars.get_label() for bars in axes.containers].count("linear, clipped") == 1
+    corners = np.concatenate([path.vertices for path in bands_of(axes)[-1].get_paths()])
+    assert corners[:, 0].min() < 4000 < corners[:, 0].max()
+    logs = np.log([3, 4, 5])
+    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / math.sqrt(3)
+    assert corners[:, 1].max() == pytest.approx(math.exp(logs.mean() + half))
 
 
 def test_epochs_have_a_panel_a_T_and_sampler() -> None:

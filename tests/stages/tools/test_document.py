@@ -71,8 +71,8 @@ def test_means_and_ranges_over_the_seeds() -> None:
     lines = document.fids(rows, ["ancestral", "clipped"], ["linear", "cosine"]).splitlines()
     assert lines[0] == "| Schedule, sampler | Seeds | T = 12 | T = 50 |"
     assert lines[2:] == [
-        "| linear, clipped | 3 | 1.00 | 2.00 (1.00 to 3.00) |",
-        "| cosine, clipped | 2 |  | 1.50 (1.00 to 2.00) |",
+        "| linear, clipped | 3; 1 at T = 12 | 1.00 | 1.82 (1.00 to 3.00) |",
+        "| cosine, clipped | 2 |  | 1.41 (1.00 to 2.00) |",
     ]
 
 

@@ -1,0 +1,100 @@
+"""Ratios of FIDs and other distances over the seeds, for the tables of the documents."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.analysis import statistics
+from stages.analysis.tables import number, results, spread
+
+METRIC_NAMES = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
+RATIOS = (
+    "Cosine to sigmoid",
+    "Cosine to linear, with the clip",
+    "Largest T to smallest, linear",
+    "Largest T to smallest, sigmoid",
+)
+Row = Mapping[str, Any]
+
+
+class Ratio(NamedTuple):
+    """A ratio of geometric means, with its confidence interval over the seeds; not finite where there is none."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def times(self, of: str = "") -> str:
+        """Such as ``1.43 times (0.99 to 2.06; linear)``."""
+        return f"{number(self.estimate)} times{spread(self.low, self.high, of, number)}"
+
+
+def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confidence: float) -> Ratio | None:
+    """How many times the mean over one set of columns is that over another; None where no seed has all of them.
+
+    Args:
+        logs: of distances, a row a seed, a column a ``(schedule, sampler, T)``.
+        above, below: columns.
+        confidence: of the interval.
+    """
+    if not {*above, *below} <= set(logs.columns):
+        return None
+    per_seed = (logs[list(above)].mean(axis=1, skipna=False) - logs[list(below)].mean(axis=1, skipna=False)).dropna()
+    if per_seed.empty:
+        return None
+    low, high = statistics.interval(per_seed, confidence)
+    return Ratio(math.exp(float(per_seed.mean())), math.exp(low), math.exp(high))
+
+
+def logs_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Logarithms of one distance, a row a seed, a column a ``(schedule, sampler, T)``; NaN where it is not positive."""
+    values = table.pivot(index="seed", columns=["schedule", "sampler", "T"], values=column).astype(np.float64)
+    return np.log(values.where(values > 0))
+
+
+def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
+    """Whether the answers depend on the metric: by metric, the ``RATIOS``, empty where one has no cells."""
+    table = results(rows)
+    all_T = sorted(table["T"].unique().tolist())
+
+    def cells(schedule: str, sampler: str, *T: int) -> list[tuple[str, str, int]]:
+        return [(schedule, sampler, each) for each in T]
+
+    pairs = [
+        (cells("cosine", "ancestral", *all_T), cells("sigmoid", "ancestral", *all_T)),
+        (cells("cosine", "clipped", *all_T), cells("linear", "clipped", *all_T)),
+        (cells("linear", "ancestral", all_T[-1]), cells("linear", "ancestral", all_T[0])),
+        (cells("sigmoid", "ancestral", all_T[-1]), cells("sigmoid", "ancestral", all_T[0])),
+    ]
+    found = {}
+    for column, name in METRIC_NAMES.items():
+        logs = logs_of(table, column)
+        ratios = [ratio(logs, above, below, confidence) for above, below in pairs]
+        found[name] = ["" if one is None else one.times() for one in ratios]
+    return found
+
+
+def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tuple[list[str], list[list[str]]]:
+    """FIDs at T beside the grid's against those at the nearest of the grid's ends, of the same seeds.
+
+    Means over other seeds would differ by the trainings as well.
+
+    Args:
+        rows: at all T.
+        grid_T: the grid's T.
+        confidence: of the intervals.
+
+    Returns:
+        The header and the rows of a table: a row a schedule and sampler that has one, a column a T that is not the grid's.
+    """
+    logs = logs_of(results(rows), "fid")
+    ends = {T: min(grid_T) if min(grid_T) > T else max(grid_T) for T in sorted({row["T"] for row in rows} - {*grid_T})}
+    lines = []
+    for kind in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
+        found = [ratio(logs, [(*kind, T)], [(*kind, end)], confidence) for T, end in ends.items()]
+        if any(found):
+            lines.append([", ".join(kind), *("" if one is None else one.times() for one in found)])
+    return ["Schedule, sampler", *(f"T = {T} to {end}" for T, end in ends.items())], lines

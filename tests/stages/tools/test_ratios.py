@@ -1,0 +1,44 @@
+"""Ratios over the seeds, in the words of the documents."""
+
+import math
+
+import pytest
+
+from stages.analysis.tables import results
+from stages.tools import ratios
+from tests.stages.tools.test_answer import rows
+
+
+def test_a_ratio_has_the_interval_of_the_seeds() -> None:
+    table = rows(3, 4, 5)
+    for row in table:
+        row["fid"] *= 2 ** (row["seed"] - 4) if row["schedule"] == "cosine" else 1
+    logs = ratios.logs_of(results(table), "fid")
+    found = ratios.ratio(logs, [("cosine", "ancestral", 50)], [("linear", "ancestral", 50)], 0.95)
+    assert found is not None
+    half = 4.302653 * math.log(2) / math.sqrt(3)  # the 97.5 % quantile of Student's t, two degrees
+    assert (found.estimate, found.low, found.high) == pytest.approx((3, 3 * math.exp(-half), 3 * math.exp(half)))
+    assert ratios.ratio(logs, [("cosine", "ddim", 50)], [("linear", "ancestral", 50)], 0.95) is None
+
+
+def test_the_metrics_side_by_side() -> None:
+    found = ratios.by_metric(rows(3, 4, 5), 0.95)
+    assert found["FID"] == ["1.50 times", "3.00 times", "1.50 times", "1.50 times"]
+    assert found["digit classifier"] == ["1.00 times"] * 4
+    assert found["KID"] == [""] * 4  # not positive: no ratio
+
+
+def test_other_T_are_compared_with_the_same_seeds() -> None:
+    """Seeds that only the grid's T have, here with ten times the FID, change no ratio."""
+    table = rows(3, 4, 5) + [row | {"fid": 10 * row["fid"]} for row in rows(6, 7)]
+    far = [row | {"T": 4000} for row in rows(3, 4, 5) if row["T"] == 800]
+    near = [row | {"T": 12, "fid": 2 * row["fid"]} for row in rows(3, 4) if row["T"] == 50]
+    header, lines = ratios.beyond([*table, *far, *near], [50, 800], 0.95)
+    assert header == ["Schedule, sampler", "T = 12 to 50", "T = 4000 to 800"]
+    assert lines[0] == ["linear, ancestral", "2.00 times", "1.00 times"]
+    assert len(lines) == 9
+    assert (
+        len(ratios.beyond([*rows(3, 4, 5), *(row for row in far if row["sampler"] == "clipped")], [50, 800], 0.95)[1])
+        == 3
+    )
+    assert ratios.beyond(table, [50, 800], 0.95)[0] == ["Schedule, sampler"]
