@@ -88,7 +88,7 @@ def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tup
         confidence: of the intervals.
 
     Returns:
-        The header and the rows of a table: a row a schedule and sampler that has one, a column a T that is not the grid's.
+        The header and the rows of a table: a row a schedule and sampler that has one, a column a T beside the grid's.
     """
     logs = logs_of(results(rows), "fid")
     ends = {T: min(grid_T) if min(grid_T) > T else max(grid_T) for T in sorted({row["T"] for row in rows} - {*grid_T})}
