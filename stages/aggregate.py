@@ -129,13 +129,16 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     grid, foot = params.grid, caption(rows[0])
     every = [*rows, *other_seeds(params)]
     at_other_T, after_epochs = beside_the_grid(params)
+    marked = (min(grid.T), max(grid.T))
     tables = {name: {T: read_schedule(Cell(name, T, 0)).alpha_bar.numpy() for T in grid.T} for name in grid.schedule}
     drawn = {
         "alpha_bar": plots.alpha_bar_curves(tables),
         "forward": _forward_figure(params),
         "loss": plots.loss_curves(losses),
-        "fid_of_T": quality.distance_of_T([*every, *at_other_T], "fid", "fid_floor", foot, (min(grid.T), max(grid.T))),
-        "digits_of_T": quality.distance_of_T(every, "digits_distance", "digits_floor", "digit classifier"),
+        "fid_of_T": quality.distance_of_T([*every, *at_other_T], "fid", "fid_floor", foot, marked),
+        "digits_of_T": quality.distance_of_T(
+            [*every, *at_other_T], "digits_distance", "digits_floor", "digit classifier", marked
+        ),
         "loss_at_log_snr": metrics.loss_at_log_snr(_level_curves(grid)),
         "corruptions": metrics.corruptions(artifacts.read_csv(METRICS / "validation.csv")),
         "loss_against_fid": quality.loss_against_fid(every, foot),

@@ -124,7 +124,8 @@ def main() -> None:
     every = [*rows, *other_seeds(params)]
     audits = artifacts.read_csv(METRICS / "schedules.csv")
     marked = (min(params.grid.T), max(params.grid.T))
-    chart = quality.distance_of_T([*every, *beside_the_grid(params)[0]], "fid", "fid_floor", "", marked)
+    at_all_T = [*every, *beside_the_grid(params)[0]]
+    chart = quality.distance_of_T(at_all_T, "fid", "fid_floor", "", marked)
     of_epochs = FIGURES / "fid_of_epochs.png"
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.get_template("report.html.j2").render(
@@ -139,7 +140,7 @@ def main() -> None:
         forest=data_uri(svg(metrics.ratios(done)).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
-        rows=every,
+        rows=at_all_T,
         beside=[(png_file(FIGURES / f"{name}.png"), where, says) for name, where, says in BESIDE],
         extractors=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
         validation=validation,
