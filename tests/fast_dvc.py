@@ -42,7 +42,7 @@ def modify(path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
         return
     data = parse(file.read_text(), path) if file.exists() else {}
     yield data
-    file.write_text(json.dumps(data, indent=1))
+    file.write_text(json.dumps(data, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from stages.support.cli import command_line
 from stages.support.cores import cores
 from stages.support.network import require_usable
 from stages.support.paths import root
-from stages.tools import cluster, engine, lock, machines, worker
+from stages.tools import cluster, engine, machines, mend, worker
 from stages.tools.jobs import Job, left_to_do, plan
 from stages.tools.live import Follower
 from stages.tools.overview import Overview
@@ -32,7 +32,8 @@ FIRST = ("mnist", "weights", "schedules")  # fast, and all other stages depend o
 
 def begin() -> None:
     """Bring the inputs of all cells up to date."""
-    lock.mend(root())  # after a run that was killed
+    if mend.mend(root()):  # after a run that was killed
+        print("mended what a command that was killed had left half written", file=sys.stderr, flush=True)
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", *FIRST]
     # not `--quiet`, which would hide DVC's own errors as well
     if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:

@@ -1,11 +1,10 @@
-"""A clone's dvc.lock and DVC's list of who reads and writes what in it.
+"""A clone's dvc.lock.
 
-Entries of dvc.lock travel between clones: what was made elsewhere is known here without being made again.
+Its entries travel between clones: what was made elsewhere is known here without being made again.
 """
 
-import json
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from ddpm.errors import StudyError
 
 Entries = dict[str, dict[str, Any]]  # stage -> its entry in dvc.lock
 LOCK = "dvc.lock"
-DAMAGED = "Unable to read RWLock-file"  # what DVC says of its list of who reads and writes what
-_WRITING_SECONDS = 1.0  # DVC rewrites the list in milliseconds
 
 
 def entries(folder: Path, names: Iterable[str]) -> Entries:
@@ -36,50 +33,71 @@ def entries(folder: Path, names: Iterable[str]) -> Entries:
         raise StudyError("not a dvc.lock", where=str(path), hint="git checkout dvc.lock") from error
 
 
-def merge(folder: Path, new: Entries) -> None:
-    """Put entries into a clone's dvc.lock, in DVC's own format and while no DVC command of the clone writes it."""
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold DVC's lock of a clone: no DVC command of the clone writes dvc.lock meanwhile.
+
+    Raises:
+        StudyError: the folder is no DVC repository, or cannot be locked.
+    """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc.utils.serialize import modify_yaml
+
+    try:
+        with Repo(str(folder), _wait_for_lock=True) as repo:
+            repo.lock.lock()
+            try:
+                yield
+            finally:
+                repo.lock.unlock()
+    except DvcException as error:
+        raise StudyError(" ".join(str(error).split()), where=str(folder)) from error
+
+
+def is_cut(folder: Path) -> bool:
+    """Whether a dvc.lock is there that ends within a line or that DVC refuses, as after a kill while it was written."""
+    path = folder / LOCK
+    try:
+        ends = artifacts.read_bytes(path).endswith(b"\n")
+    except StudyError:  # none is there
+        return False
+    try:
+        _load(path)
+    except StudyError:
+        return True
+    return not ends
+
+
+def _load(path: Path, *, to_change: bool = False) -> dict[str, Any]:
+    """A dvc.lock as DVC reads it, if to change it in the slow way that keeps its layout; StudyError when it is none."""
+    from dvc.exceptions import DvcException
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils import strictyaml
+
+    try:
+        data: dict[str, Any] = strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA, round_trip=to_change)[0]
+    except DvcException as error:
+        raise StudyError("not a dvc.lock", where=str(path), hint="git checkout dvc.lock") from error
+    return data
+
+
+def merge(folder: Path, new: Entries) -> None:
+    """Put entries into a clone's dvc.lock, in DVC's own format and while no DVC command of the clone writes it.
+
+    Whoever is killed here leaves the old file or the new one.
+
+    Raises:
+        StudyError: the dvc.lock is none, or cannot be written.
+    """
+    from dvc.utils.serialize import dumps_yaml
 
     if not new:
         return
-    with Repo(str(folder), _wait_for_lock=True) as repo:
-        repo.lock.lock()
-        try:
-            with modify_yaml(str(folder / LOCK)) as data:
-                data.setdefault("schema", "2.0")
-                data["stages"] = (data.get("stages") or {}) | new
-        finally:
-            repo.lock.unlock()
-
-
-def mend(folder: Path) -> bool:
-    """Remove DVC's list of who reads and writes what in a clone, if a command that was killed left half of it.
-
-    DVC refuses every command then. The list of a clone in which no command runs is empty.
-
-    Returns:
-        Whether there was such a list.
-    """
-    path = folder / ".dvc" / "tmp" / "rwlock"
-    if not _half(path):
-        return False
-    time.sleep(_WRITING_SECONDS)  # it may be half written at this moment
-    if not _half(path):
-        return False
-    artifacts.remove(path)
-    return True
-
-
-def _half(path: Path) -> bool:
-    """Whether a file is there and is no JSON."""
-    try:
-        json.loads(artifacts.read_bytes(path))
-    except StudyError:  # another thread has removed it, or it never was
-        return False
-    except ValueError:
-        return True
-    return False
+    path = folder / LOCK
+    with held(folder):
+        data: dict[str, Any] = _load(path, to_change=True) if path.exists() else {"schema": "2.0"}
+        data["stages"] = (data.get("stages") or {}) | new
+        artifacts.write_bytes(path, dumps_yaml(data).encode())
 
 
 def upstream(folder: Path, targets: Iterable[str]) -> dict[str, set[str]]:

@@ -25,7 +25,7 @@ from stages.support import parallel
 from stages.support.machine import kind
 from stages.support.masking import mask
 from stages.support.paths import root
-from stages.tools import lock
+from stages.tools import lock, mend
 from stages.tools.jobs import Job
 from stages.tools.workspace import environment, git, has, workspace
 
@@ -71,7 +71,7 @@ def run(command: list[str], folder: Path, log: Path) -> None:
     """Run DVC, with its output in a file; StudyError with the stage's own line, or DVC's, when it fails.
 
     A worker that was killed may have left a stage behind that runs on in the same clone. DVC waits for its own lock but
-    not for files that are being written, so that is waited for here. It may also have left half of DVC's list of them.
+    not for files that are being written, so that is waited for here. What else it may have left is in ``mend``.
     """
     code, output = _once(command, folder)
     again = True
@@ -79,8 +79,8 @@ def run(command: list[str], folder: Path, log: Path) -> None:
         if busy := _BUSY.findall(output):
             again = any(_alive(int(number)) for number in busy)
             time.sleep(_LOOK_SECONDS)
-        elif lock.DAMAGED in output:
-            again = lock.mend(folder)
+        elif any(sign in output for sign in mend.SIGNS):
+            again = mend.mend(folder)
         else:
             break
         code, output = _once(command, folder)  # once more where they have just ended, or another thread has mended it
@@ -155,9 +155,9 @@ def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) ->
         if not (folder / ".git").exists():
             workspace(folder, order.commit, order.params)
             tidy(folder)
-            artifacts.remove(
-                folder / lock.LOCK
-            )  # DVC rewrites all of it after each stage: here it holds this study's jobs
+            # DVC rewrites all of dvc.lock after each stage: here it holds this study's jobs
+            git("rm", "--quiet", "--ignore-unmatch", "--", lock.LOCK, folder=folder)
+        mend.mend(folder)  # after a worker that was killed
         lock.merge(folder, {name: entry for made in (Made(known), *needs) for name, entry in made.entries.items()})
     for words in (["repro", "--single-item", "--pull"], ["push"]):
         run(["dvc", "--wait-for-lock", *words, *job.targets], folder, log)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.serialize import dump_yaml, load_yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RepresenterError
 
 from ddpm.errors import StudyError
 from stages.tools import lock
@@ -42,6 +43,26 @@ def test_a_small_number_stays_a_number(study: Study) -> None:
     assert taken["schedules"]["params"]["params.yaml"]["schedules"]["linear"]["beta_min"] == 1e-05
     lock.merge(study.root, taken)
     assert "beta_min: 1e-05\n" in (study.root / "dvc.lock").read_text()
+
+
+def test_who_is_stopped_while_it_writes_leaves_the_old_lock(study: Study) -> None:
+    before = (study.root / "dvc.lock").read_bytes()
+    with pytest.raises(RepresenterError):  # in the midst of writing
+        lock.merge(study.root, {"schedules": {"cmd": object()}})
+    assert (study.root / "dvc.lock").read_bytes() == before
+    assert lock.entries(study.root, ["schedules"])
+
+
+def test_what_is_no_lock_is_not_written_over(study: Study) -> None:
+    (study.root / "dvc.lock").write_text("{")
+    with pytest.raises(StudyError, match=r"dvc.lock: not a dvc.lock; git checkout dvc.lock"):
+        lock.merge(study.root, {"schedules": {"cmd": "x"}})
+    assert (study.root / "dvc.lock").read_text() == "{"
+
+
+def test_no_dvc_repository(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"^.*: you are not inside of a DVC repository"):
+        lock.merge(tmp_path, {"schedules": {"cmd": "x"}})
 
 
 def test_a_clone_without_a_lock(tmp_path: Path) -> None:

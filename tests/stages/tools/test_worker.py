@@ -11,7 +11,8 @@ import pytest
 
 from ddpm.errors import StudyError
 from stages.support import machine
-from stages.tools import lock, worker
+from stages.tools import lock, mend, worker
+from stages.tools.jobs import Job
 from tests.dvc_study import Study
 
 
@@ -145,17 +146,31 @@ def test_half_a_list_that_a_killed_command_left_is_removed(
     listed = study.root / ".dvc" / "tmp" / "rwlock"
     listed.write_bytes(half)
     with monkeypatch.context() as patch:
-        patch.setattr(lock, "mend", lambda _: False)
+        patch.setattr(mend, "mend", lambda _: False)
         with pytest.raises(StudyError, match="Unable to read RWLock-file"):
             worker.run(command, study.root, tmp_path / "log")
     worker.run(command, study.root, tmp_path / "log")
-    assert not lock.mend(study.root)
+    assert not mend.mend(study.root)
 
 
-def test_a_list_that_is_whole_or_not_there_stays(tmp_path: Path) -> None:
-    assert not lock.mend(tmp_path)
-    listed = tmp_path / ".dvc" / "tmp" / "rwlock"
-    listed.parent.mkdir(parents=True)
-    listed.write_text('{"write": {}, "read": {}}')
-    assert not lock.mend(tmp_path)
-    assert listed.exists()
+@pytest.mark.parametrize(
+    "half", [b"", b"schema: '2.0", b"schema: '2.0'\nstages:\n  mnist:\n", b"schema: '2.0'\n# \xc3"]
+)
+def test_a_job_runs_although_a_killed_command_left_half_a_dvc_lock(study: Study, tmp_path: Path, half: bytes) -> None:
+    (study.root / "dvc.lock").write_bytes(half)
+    worker.run([sys.executable, "-m", "dvc", "repro", "--single-item", "mnist"], study.root, tmp_path / "log")
+    assert "Stage 'mnist' didn't change, skipping" in (tmp_path / "log").read_text()
+
+
+def test_a_worker_goes_on_in_a_clone_whose_dvc_lock_was_left_half_written(
+    order: worker.Order, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATH", "RAN", "HOME"):
+        monkeypatch.setenv(name, study.env[name])
+    order = dataclasses.replace(order, params=(study.root / "params.yaml").read_text())
+    first = worker.elsewhere(order, {}, [], Job("x", ("mnist",)))
+    assert list(lock.entries(order.folder, ["mnist", "weights"])) == ["mnist"]  # this study's jobs alone
+    (order.folder / "dvc.lock").write_text("schema: '2.0")
+    second = worker.elsewhere(order, first.entries, [first], Job("y", ("weights",)))
+    assert second.entries.keys() == {"mnist", "weights"}
+    assert list(lock.entries(order.folder, ["mnist", "weights"])) == ["mnist", "weights"]
