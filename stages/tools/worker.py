@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -30,11 +31,12 @@ from stages.tools.jobs import Job
 from stages.tools.workspace import environment, git, has, workspace
 
 LOGS = Path(".work/grid")
+WHOLE = Path(".work/whole")  # in a clone: all of it is there, the order's parameters included
 PACKAGES = ("dvc", "numpy", "scipy", "torch", "torchvision")  # whose versions decide bytes
 _BUSY = re.compile(r"^  \(PID (\d+)\): ", re.MULTILINE)  # DVC's list of those who write or read a file
 _LOOK_SECONDS = 2.0
 _MONTH_SECONDS = 30 * 86400.0
-_making = threading.Lock()  # threads of one worker share a clone
+_making = threading.Lock()  # threads of one worker share a clone, as do workers in one folder
 _running: "set[subprocess.Popen[bytes]]" = set()
 
 
@@ -124,7 +126,7 @@ def wait() -> None:
 
 def tidy(kept: Path) -> None:
     """Remove the clones beside one in which no job has ended for a month: each study leaves its own."""
-    for folder in kept.parent.iterdir():
+    for folder in filter(Path.is_dir, kept.parent.iterdir()):
         noted = folder / lock.LOCK if (folder / lock.LOCK).exists() else folder
         if folder != kept and time.time() - noted.stat().st_mtime > _MONTH_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
@@ -141,6 +143,31 @@ def here(_: list[Made], job: Job) -> Made:
     return Made(kind=kind())
 
 
+def clone_of(order: Order) -> Path:
+    """The clone for an order, made by the first job that needs it; jobs of other workers in this folder wait as well.
+
+    It is whole when its mark is there, which is written last; without the mark it is made anew.
+
+    Raises:
+        StudyError: it cannot be made.
+    """
+    folder = order.folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _making, FileLock(folder.with_name("making.lock")):
+            if not (folder / WHOLE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                workspace(folder, order.commit, order.params)
+                # DVC rewrites all of dvc.lock after each stage: here it holds this study's jobs
+                git("rm", "--quiet", "--ignore-unmatch", "--", lock.LOCK, folder=folder)
+                artifacts.write_bytes(folder / WHOLE, b"")
+                tidy(folder)
+    except OSError as error:
+        hint = "free space, or correct the permissions"
+        raise StudyError(f"cannot make a clone: {error.strerror}", where=str(folder), hint=hint) from error
+    return folder
+
+
 def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) -> Made:
     """Run one job in a clone of its study's commit, on a machine of its own.
 
@@ -150,13 +177,8 @@ def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) ->
         needs: what the jobs that it depends on left, wherever they ran.
         job: its stages.
     """
-    folder, log = order.folder, log_of(job)
+    folder, log = clone_of(order), log_of(job)
     with _making:
-        if not (folder / ".git").exists():
-            workspace(folder, order.commit, order.params)
-            tidy(folder)
-            # DVC rewrites all of dvc.lock after each stage: here it holds this study's jobs
-            git("rm", "--quiet", "--ignore-unmatch", "--", lock.LOCK, folder=folder)
         mend.mend(folder)  # after a worker that was killed
         lock.merge(folder, {name: entry for made in (Made(known), *needs) for name, entry in made.entries.items()})
     for words in (["repro", "--single-item", "--pull"], ["push"]):

@@ -1,17 +1,17 @@
-"""What a worker refuses before any job, in a line that says what is wrong and the cure."""
+"""What a worker refuses before any job, in a line with the cure; and the clones in which it does jobs."""
 
 import dataclasses
 import os
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ddpm.errors import StudyError
 from stages.support import machine
-from stages.tools import lock, mend, worker
+from stages.tools import lock, worker
 from stages.tools.jobs import Job
 from tests.dvc_study import Study
 
@@ -90,34 +90,6 @@ def test_the_kind_of_machine_is_its_instructions(tmp_path: Path, monkeypatch: py
     assert "avx2" not in machine.kind.__wrapped__()
 
 
-BUSY = """#!/bin/sh
-if kill -0 {pid} 2> /dev/null; then
-  echo "ERROR: failed to reproduce 'x': '/data/x' is busy, it is being blocked by:"
-  echo "  (PID {pid}): dvc repro"
-  exit 255
-fi
-echo done
-"""
-
-
-@pytest.fixture(autouse=True)
-def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
-
-
-def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)", "dvc"]) as left_behind:
-        command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
-        threading.Thread(target=left_behind.wait).start()  # so that it is no zombie when it ends
-        worker.run(command, tmp_path, tmp_path / "log")
-    assert (tmp_path / "log").read_text() == "done\n"
-
-
-def test_another_process_that_has_got_the_number_is_not_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="'/data/x' is busy"):
-        worker.run(["sh", "-c", BUSY.format(pid=os.getpid())], tmp_path, tmp_path / "log")
-
-
 def test_clones_of_studies_that_are_a_month_old_go(tmp_path: Path) -> None:
     clones = [tmp_path / name for name in ("old", "half", "recent", "ours")]
     for clone in clones:
@@ -128,38 +100,6 @@ def test_clones_of_studies_that_are_a_month_old_go(tmp_path: Path) -> None:
         os.utime(tmp_path / path, (0, 0))
     worker.tidy(tmp_path / "ours")
     assert {path.name for path in tmp_path.iterdir()} == {"recent", "ours"}
-
-
-def test_a_lock_of_a_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    script = f"echo \"ERROR: 'x' is busy, it is being blocked by:\"; echo '  (PID {ended.pid}): dvc'; exit 255"
-    with pytest.raises(StudyError, match="'x' is busy"):
-        worker.run(["sh", "-c", script], tmp_path, tmp_path / "log")
-
-
-@pytest.mark.parametrize("half", [b"", b'{"write": {"/a'])
-def test_half_a_list_that_a_killed_command_left_is_removed(
-    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: bytes
-) -> None:
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "mnist"]
-    listed = study.root / ".dvc" / "tmp" / "rwlock"
-    listed.write_bytes(half)
-    with monkeypatch.context() as patch:
-        patch.setattr(mend, "mend", lambda _: False)
-        with pytest.raises(StudyError, match="Unable to read RWLock-file"):
-            worker.run(command, study.root, tmp_path / "log")
-    worker.run(command, study.root, tmp_path / "log")
-    assert not mend.mend(study.root)
-
-
-@pytest.mark.parametrize(
-    "half", [b"", b"schema: '2.0", b"schema: '2.0'\nstages:\n  mnist:\n", b"schema: '2.0'\n# \xc3"]
-)
-def test_a_job_runs_although_a_killed_command_left_half_a_dvc_lock(study: Study, tmp_path: Path, half: bytes) -> None:
-    (study.root / "dvc.lock").write_bytes(half)
-    worker.run([sys.executable, "-m", "dvc", "repro", "--single-item", "mnist"], study.root, tmp_path / "log")
-    assert "Stage 'mnist' didn't change, skipping" in (tmp_path / "log").read_text()
 
 
 def test_a_worker_goes_on_in_a_clone_whose_dvc_lock_was_left_half_written(
@@ -174,3 +114,51 @@ def test_a_worker_goes_on_in_a_clone_whose_dvc_lock_was_left_half_written(
     second = worker.elsewhere(order, first.entries, [first], Job("y", ("weights",)))
     assert second.entries.keys() == {"mnist", "weights"}
     assert list(lock.entries(order.folder, ["mnist", "weights"])) == ["mnist", "weights"]
+
+
+def test_a_clone_that_a_killed_worker_left_without_the_parameters_of_its_order_is_made_anew(
+    order: worker.Order, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = dataclasses.replace(order, params=(study.root / "params.yaml").read_text() + "# ordered\n")
+    study.call("git", "clone", "-q", ".", str(order.folder))
+    monkeypatch.setattr(worker, "run", lambda *_: None)
+    worker.elsewhere(order, {}, [], Job("x", ("mnist",)))
+    assert (order.folder / "params.yaml").read_text() == order.params
+    assert lock.remote(order.folder) == "shared"
+    (order.folder / "kept").touch()
+    worker.elsewhere(order, {}, [], Job("x", ("mnist",)))
+    assert (order.folder / "kept").exists()
+
+
+MAKING = """
+import pathlib, sys, time
+from stages.tools import worker
+from stages.tools.jobs import Job
+
+worker.run = lambda *_: None
+order = worker.Order(sys.argv[1], pathlib.Path("params.yaml").read_text(), worker.versions())
+worker.artifacts.write_bytes(pathlib.Path("ready", sys.argv[2]), b"")
+while not pathlib.Path("go").exists():
+    time.sleep(0.001)
+worker.elsewhere(order, {}, [], Job("x", ("mnist",)))
+"""
+
+
+def test_workers_in_one_folder_make_a_clone_once(order: worker.Order, study: Study) -> None:
+    command = [sys.executable, "-c", MAKING, order.commit]
+    workers = [
+        subprocess.Popen([*command, str(i)], cwd=study.root, env=study.env, stderr=subprocess.PIPE, text=True)
+        for i in range(3)
+    ]
+    while len([*(study.root / "ready").glob("?")]) < len(workers):
+        assert not any(one.poll() for one in workers)
+        time.sleep(0.05)
+    (study.root / "go").touch()
+    assert [(one.communicate()[1], one.returncode) for one in workers] == [("", 0)] * len(workers)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(order: worker.Order, study: Study) -> None:
+    order.folder.parent.parent.mkdir()
+    order.folder.parent.touch()
+    with pytest.raises(StudyError, match=r"cannot make a clone: File exists; free space, or correct the permissions"):
+        worker.elsewhere(order, {}, [], Job("x", ("mnist",)))
