@@ -50,18 +50,22 @@ class Collector:
     def __init__(self) -> None:
         self._results: SimpleQueue[tuple[Job, worker.Made] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._collect, name="collector")
-        self._errors: list[StudyError] = []
+        self._errors: list[Exception] = []
 
     def __enter__(self) -> "Collector":
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Wait until all is here; StudyError when something cannot be brought."""
+        """Wait until all is here that can be.
+
+        Raises:
+            StudyError: what cannot be brought, and why; a bug keeps its own exception.
+        """
         self._results.put(None)
         self._thread.join()
-        if self._errors and error is None:
-            raise self._errors[0]
+        if error is None:
+            self._tell()
 
     def add(self, job: Job, made: worker.Made) -> None:
         """Bring what a job made."""
@@ -74,10 +78,34 @@ class Collector:
             while not self._results.empty():
                 batch.append(self._results.get())
             going_on = None not in batch
+            results = [result for result in batch if result is not None]
             try:
-                self._bring([result for result in batch if result is not None])
-            except StudyError as problem:
-                self._errors.append(problem)
+                self._bring(results)
+            except Exception:  # once more, one by one: what cannot be brought keeps no other away, and says why
+                for result in results:
+                    self._bring_one(result)
+
+    def _bring_one(self, result: tuple[Job, worker.Made]) -> None:
+        try:
+            self._bring([result])
+        except Exception as problem:  # raised when all others are here
+            self._errors.append(problem)
+
+    def _tell(self) -> None:
+        """Raise what was wrong, if anything."""
+        told = []
+        for error in self._errors:
+            if isinstance(error, OSError):
+                where, what = str(error.filename or ""), f"cannot bring a result: {error.strerror or error}"
+                told.append(
+                    str(StudyError(what, where=where, hint="run the same command again when that is corrected"))
+                )
+            elif isinstance(error, StudyError):
+                told.append(str(error))
+            else:
+                raise error
+        if told:
+            raise StudyError("; ".join(dict.fromkeys(told))) from self._errors[0]
 
     @staticmethod
     def _bring(batch: list[tuple[Job, worker.Made]]) -> None:
