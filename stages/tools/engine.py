@@ -40,12 +40,40 @@ def address(asked: str) -> str:
     return asked or str(dask.config.get("scheduler-address", None) or "")
 
 
+def check_address(where: str) -> None:
+    """Refuse at once what Dask cannot connect to: it would try for a while, and leave a client that cannot be closed.
+
+    Raises:
+        StudyError: it is no address, or this Dask lacks what its protocol needs.
+    """
+    from distributed import Security
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    def refuse(reason: object, hint: str = "an address is as tcp://head:8786") -> StudyError:
+        return StudyError(f"no Dask scheduler answers: {reason}", where=where, hint=hint)
+
+    scheme, place = parse_address(where)
+    try:
+        get_backend(scheme).get_connector()
+    except (TypeError, ValueError) as error:  # TypeError: a protocol that Dask knows and has no longer
+        raise refuse(f"Dask cannot use {scheme}://") from error
+    try:
+        host, port = parse_host_port(place)
+    except ValueError as error:
+        raise refuse(f"{place!r} has no host and port") from error
+    if not host or not 0 < port < 65536:
+        raise refuse(f"{place!r} has no host and port")
+    if scheme == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+        raise refuse("tls needs certificates", "set distributed.comm.tls in Dask's configuration")
+
+
 @contextmanager
 def connect(where: str, places: int) -> "Iterator[Client]":
     """A client of the scheduler at an address, or of a cluster in this process with so many places.
 
     Raises:
-        StudyError: no scheduler answers.
+        StudyError: no scheduler answers, or none can at that address.
     """
     import dask
     from distributed import Client, LocalCluster
@@ -67,6 +95,7 @@ def connect(where: str, places: int) -> "Iterator[Client]":
             with local, Client(local) as client:
                 yield client
             return
+        check_address(where)
         try:
             client = Client(where, timeout=PATIENCE_SECONDS)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError

@@ -122,6 +122,25 @@ def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("127.0.0.1:abc", "'127.0.0.1:abc' has no host and port; an address is as tcp://head:8786"),
+        ("127.0.0.1", "'127.0.0.1' has no host and port; an address is as tcp://head:8786"),
+        ("tcp://:8786", "':8786' has no host and port; an address is as tcp://head:8786"),
+        ("tcp://head:99999", "'head:99999' has no host and port; an address is as tcp://head:8786"),
+        ("ucx://127.0.0.1:1", "Dask cannot use ucx://; an address is as tcp://head:8786"),
+        ("nonsense://127.0.0.1:1", "Dask cannot use nonsense://; an address is as tcp://head:8786"),
+        ("tls://127.0.0.1:1", "tls needs certificates; set distributed.comm.tls in Dask's configuration"),
+    ],
+)
+def test_what_dask_cannot_connect_to_is_refused_at_once(where: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.Client.__init__", None)  # it is not even tried
+    with pytest.raises(StudyError) as refused, engine.connect(where, 0):
+        pass
+    assert str(refused.value) == f"{where}: no Dask scheduler answers: {told}"
+
+
 def test_the_address_may_be_in_dasks_own_configuration() -> None:
     import dask
 
