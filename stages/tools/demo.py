@@ -3,7 +3,6 @@
 It is not part of the study. Example: `make demo`, or `python -m stages.tools.demo --schedule cosine --T 100`.
 """
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +25,7 @@ from stages.figures import plots
 from stages.figures.encode import gif, png_of
 from stages.support import data, settings
 from stages.support.cli import ScheduleOption, SeedOption, TimestepsOption, command_line, progress
+from stages.support.cores import cores
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +54,7 @@ def main(
     images: Annotated[int, typer.Option(min=1, max=60_000, help="Number of training images.")] = 60_000,
 ) -> None:
     params = settings.load()
-    device, dtype = choose(params.compute.device, params.compute.precision, os.cpu_count() or 1)
+    device, dtype = choose(params.compute.device, params.compute.precision, cores())
     table = make_schedule(schedule, timesteps, **params.schedule_parameters(schedule))
     digits = data.train_images()[:images].to(device)
     net = kinds.create(params.network.model_dump(), rng.stream(seed, "initial weights"))

@@ -51,7 +51,13 @@ def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
 
 
 def plan(params: settings.Params, left: set[str]) -> list[Job]:
-    """All jobs, the longest first, so that no core is idle while a long last job runs."""
+    """All jobs, the longest first, so that no core is idle while a long last job runs.
+
+    Raises:
+        StudyError: a sampler is unknown, or takes more steps than T.
+    """
+    from ddpm.sampling.samplers import get_sampler  # torch takes a second to import
+
     look, sets = params.reference, 1 + CORRUPTIONS * len(params.validation.levels)
     costs = {
         "reference": FEATURE * (look.images + look.floor_images + look.test_images),
@@ -67,7 +73,8 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
         distances = tuple(name for name in targets if name.startswith("fid@")) if reference else ()
         computing = tuple(name for name in targets if name not in distances)
         calls: float = 3 * params.train.epochs * params.train.images * (f"train@{cell}" in targets)
-        calls += cell.T * params.sample.images * sum(name.startswith("sample@") for name in targets)
+        samplers = [s for s in params.grid.sampler if f"sample@{cell}-{s}" in targets]
+        calls += params.sample.images * sum(get_sampler(sampler, cell.T)[1] for sampler in samplers)
         calls += FEATURE * params.sample.images * sum(name.startswith("embed@") for name in targets)
         if computing:
             jobs.append(Job(str(cell), computing, cost=START + calls))

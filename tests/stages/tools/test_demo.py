@@ -1,9 +1,13 @@
 """The look inside: two pictures from one small training, the same at every call."""
 
+import os
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageSequence
 
+from ddpm.errors import StudyError
+from stages.support.cores import cores
 from stages.tools import demo
 from tests.stage_runs import run
 
@@ -24,3 +28,19 @@ def test_a_strip_and_an_animation(tiny_study: Path) -> None:
     first = strip.read_bytes(), animation.read_bytes()
     run(demo, *options)
     assert (strip.read_bytes(), animation.read_bytes()) == first
+
+
+def test_it_takes_the_cores_that_may_be_used(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a container's quota, say, and not all that the machine has."""
+    asked = []
+
+    def choose(device: str, precision: str, threads: int) -> None:
+        asked.append(threads)
+        raise StudyError("enough")
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(demo, "choose", choose)
+    with pytest.raises(StudyError, match="enough"):
+        run(demo)
+    assert asked == [cores()]
+    assert asked[0] < 64

@@ -12,7 +12,7 @@ from ddpm.network import kinds
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.tools import grid, worker
-from stages.tools.jobs import CORRUPTIONS, Job, cell_targets, plan
+from stages.tools.jobs import CORRUPTIONS, FEATURE, START, Job, cell_targets, plan
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
 
@@ -54,6 +54,16 @@ def test_plan(tiny_study: Path) -> None:
     without = {job.name: job for job in plan(params, everything - {"reference", "classifier"})}
     assert without["linear-20-0"].targets[-1] == "fid@linear-20-0-clipped"
     assert "linear-20-0 distances" not in without
+
+
+def test_a_sampler_that_takes_fewer_steps_is_planned_with_them(tiny_study: Path) -> None:
+    edit_params(tiny_study, grid={"T": [30], "sampler": ["clipped-10", "clipped-first"]})
+    params = settings.load()
+    samplers = {name: f"sample@linear-30-0-{name}" for name in params.grid.sampler}
+    costs = {name: {job.name: job for job in plan(params, {left})} for name, left in samplers.items()}
+    embedding = FEATURE * params.sample.images
+    of = {name: jobs["linear-30-0"].cost - START - embedding for name, jobs in costs.items()}
+    assert of == {"clipped-10": 10 * params.sample.images, "clipped-first": 30 * params.sample.images}
 
 
 def fake_dvc(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
