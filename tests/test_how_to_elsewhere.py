@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_the_campaign(study: Study) -> None:
     make = ["make", "-n", "--no-print-directory", "-C", str(ROOT)]  # the study's copy has no Makefile
     told = [study.call(*make, *line.split()[1:]).splitlines()[-1] for line in lines]
     assert all(command.startswith("python -m stages.tools.campaign") for command in told)
-    dry, one = ([sys.executable, *command.split()[1:]] for command in told)
+    dry, one = ([sys.executable, *shlex.split(command)[1:]] for command in told)
     listed = study.call(*dry)
     assert "report-network" in listed
     assert "norm-none" in listed
@@ -122,7 +123,7 @@ def test_one_study_on_several_machines() -> None:
     assert "dask worker 'tcp://head:8786' --nthreads " in told[0]
     assert re.search(r"python -m stages.tools.grid --jobs \d+ --cluster 'tcp://head:8786'\n", told[1])
     assert re.search(
-        r"python -m stages.tools.campaign --jobs \d+ --only seed-8 .*--cluster 'tcp://head:8786'\n", told[2]
+        r"python -m stages.tools.campaign --jobs \d+ --only 'seed-8' .*--cluster 'tcp://head:8786'\n", told[2]
     )
 
 

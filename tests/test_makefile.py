@@ -36,6 +36,12 @@ def test_options_of_the_demo(installed: Path) -> None:
     assert "stages.tools.ui --port '5057'" in planned(installed, "ui", "PORT=5057")
 
 
+def test_names_of_a_campaign_stay_one_word(installed: Path) -> None:
+    told = planned(installed, "campaign", "ONLY=seed-8, ddim", "DRY=1", "JOBS=2")
+    assert "stages.tools.campaign --jobs 2 --only 'seed-8, ddim' --dry\n" in told
+    assert "stages.tools.campaign --jobs 2\n" in planned(installed, "campaign", "JOBS=2")
+
+
 def test_cells_at_a_time_are_the_cores_that_may_be_used(installed: Path) -> None:
     allowed = sorted(os.sched_getaffinity(0))
     try:
