@@ -17,21 +17,37 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import settings
-from stages.support.cells import METRICS
+from stages.support.cells import METRICS, RESULTS
 from stages.support.cli import command_line
-from stages.tools import machines
+from stages.tools import lock, machines, made
 
 app = typer.Typer(add_completion=False)
 
 MACHINES = "machines.json"  # only of a run whose cells are of several kinds of machines
+CELLS = RESULTS / "cells"  # what both the table and the rankings are made of
 NAME = r"[a-z0-9][a-z0-9.-]*"  # of a folder in metrics/runs
+
+
+def require_made(workspace: Path) -> None:
+    """StudyError unless dvc.lock says that the tables are of the same cells and of the parameters in params.yaml."""
+    tables = {"aggregate": METRICS / TABLE, "ranking": METRICS / RANKING}
+    entries, now = lock.entries(workspace, tables), made.values(workspace)
+    for stage, table in tables.items():
+        if stage == "ranking" and not (workspace / table).exists():
+            continue
+        why = made.fault(entries.get(stage), [table], now, workspace)
+        if not why and made.dep(entries[stage], CELLS) != made.dep(entries["aggregate"], CELLS):
+            why = "of other cells than the table"
+        if why:
+            raise StudyError(why, where=str(workspace / table), hint=f"run `dvc repro {stage}`")
 
 
 def keep(name: str, workspace: Path = Path()) -> str:
     """Copy the run of a workspace to metrics/runs/NAME; what was kept, in words.
 
     Raises:
-        StudyError: no name of a folder, or the table is not that of the workspace's params.yaml.
+        StudyError: no name of a folder, or a table is not what the workspace's params.yaml asks for: of another grid,
+            made with other parameters by its dvc.lock, or changed since.
     """
     if not re.fullmatch(NAME, name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
@@ -47,6 +63,7 @@ def keep(name: str, workspace: Path = Path()) -> str:
         if artifacts.read_json(ranking).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
             raise StudyError("not of the grid in params.yaml", where=str(ranking), hint="run `dvc repro ranking`")
         sources[RANKING] = ranking
+    require_made(workspace)
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}
     mixture = machines.mixture(params, workspace)
     if mixture:

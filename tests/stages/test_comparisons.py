@@ -14,6 +14,7 @@ from stages import comparisons
 from stages.support import settings
 from stages.tools import keep_run
 from tests.conftest import ROOT, edit_params
+from tests.locked import lock_tables
 from tests.stage_runs import run
 
 GRID = {"schedule": ["linear", "cosine"], "T": [20, 30]}
@@ -41,7 +42,7 @@ def plant(seeds: list[int], samplers: dict[str, float]) -> None:
         for name, times in samplers.items()
     ]
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
-    artifacts.write_bytes(Path("dvc.lock"), b"x")
+    lock_tables()
 
 
 @pytest.fixture(autouse=True)
