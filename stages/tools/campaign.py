@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ddpm.errors import StudyError
+from stages.support import settings
 from stages.support.cli import command_line
 from stages.support.cores import cores
 from stages.support.paths import root
@@ -88,7 +89,7 @@ def main(
             f"no experiment {unknown[0]!r}", where=str(experiments.FILE), hint=f"one of {', '.join(every)}"
         )
     asked = {name: every[name] for name in (only.split(",") if only else every)}
-    current = experiments.sources(Path("dvc.lock"))
+    current = experiments.sources(Path("dvc.lock"), settings.load())
     states = {name: experiments.state_of(name, experiment, current) for name, experiment in asked.items()}
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
     if dry:
@@ -105,7 +106,7 @@ def main(
         folder = root() / ".work" / "campaign" / name
         workspace(folder, commit(), state.text)
         run(folder, jobs, cluster)
-        if experiments.sources(folder / "dvc.lock") - current:
+        if experiments.sources(folder / "dvc.lock", state.params) - current:
             raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
         print(keep(name, folder), file=sys.stderr, flush=True)
         shutil.rmtree(folder)

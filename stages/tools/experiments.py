@@ -87,14 +87,27 @@ def composed(name: str, experiment: Experiment) -> str:
         return artifacts.read_bytes(path).decode()
 
 
-def sources(lock: Path) -> Sources:
-    """What the stages of cells in a dvc.lock were made by."""
+def sources(lock: Path, params: settings.Params) -> Sources:
+    """What the stages of a study's cells were made by, as far as they are in a dvc.lock.
+
+    Not by all that is in it: DVC leaves the entries of cells that are in the grid no longer.
+
+    Raises:
+        StudyError: the dvc.lock cannot be read, is none, or lacks a stage of all cells.
+    """
+    names = {
+        name for cell in params.grid.cells() for name in jobs.cell_targets(cell, params.grid.sampler, {f"train@{cell}"})
+    }
     found: Sources = set()
-    for name, entry in yaml.load(artifacts.read_bytes(lock), Loader=yaml.CSafeLoader)["stages"].items():
-        stage = name.split("@")[0]
-        if stage in OF_CELLS:
-            deps = (dep for dep in entry["deps"] if dep["path"].startswith(("ddpm", "stages")))
-            found |= {(stage, dep["path"], dep["md5"]) for dep in deps}
+    try:
+        for name, entry in yaml.load(artifacts.read_bytes(lock), Loader=yaml.CSafeLoader)["stages"].items():
+            if name in names:
+                deps = (dep for dep in entry["deps"] if dep["path"].startswith(("ddpm", "stages")))
+                found |= {(name.split("@")[0], dep["path"], dep["md5"]) for dep in deps}
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+        raise StudyError("not a dvc.lock", where=str(lock), hint="git checkout dvc.lock") from error
+    if absent := [stage for stage in OF_CELLS if stage not in {stage for stage, _, _ in found}]:
+        raise StudyError(f"no {absent[0]} of a cell in params.yaml", where=str(lock), hint="run `make study` first")
     return found
 
 
@@ -104,7 +117,7 @@ def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
     of_tables = [name for name in ("grid", "ranking") if getattr(kept, name) != getattr(wanted, name)]
     if changed := [*differences(wanted, kept), *of_tables]:
         return f"other parameters: {', '.join(changed)}"
-    if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock") - current}):
+    if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock", kept) - current}):
         return f"made by earlier sources of {', '.join(older)}"
     return next((f"no {name}" for name in (TABLE, RANKING) if not (folder / name).exists()), "")
 

@@ -1,5 +1,6 @@
 """The declared experiments: that Hydra composes each, and when a kept result counts."""
 
+import copy
 import shutil
 from pathlib import Path
 
@@ -18,9 +19,10 @@ NAMES = list(experiments.read(ROOT / experiments.FILE))
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder with this repository's conf/ and dvc.lock, and nothing kept."""
+    """A folder with this repository's conf/ parameters and dvc.lock, and nothing kept."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    shutil.copy(ROOT / "dvc.lock", tmp_path)
+    for name in ("dvc.lock", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -97,7 +99,7 @@ def keep(folder: Path, experiment: experiments.Experiment) -> None:
 
 def test_missing_kept_and_stale(here: Path) -> None:
     experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
-    current = experiments.sources(Path("dvc.lock"))
+    current = experiments.sources(Path("dvc.lock"), settings.load())
 
     def state() -> tuple[str, str]:
         found = experiments.state_of("x", experiment, current)
@@ -111,7 +113,7 @@ def test_missing_kept_and_stale(here: Path) -> None:
     assert state() == ("stale", f"no {TABLE}")
     artifacts.write_csv(folder / TABLE, [{"fid": 1.0}])
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
-    stage = next(name for name in lock["stages"] if name.startswith("sample@"))
+    stage = next(name for name in lock["stages"] if name.startswith("sample@linear-50-"))
     for dep in lock["stages"][stage]["deps"]:
         dep["md5"] = "0" * 32
     (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
@@ -119,6 +121,46 @@ def test_missing_kept_and_stale(here: Path) -> None:
     assert "sample" in state()[1]
     experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=100"))
     assert state() == ("stale", "other parameters: grid")
+
+
+def test_a_cell_that_left_the_grid_makes_no_other_run_current(here: Path) -> None:
+    """DVC leaves the entries of dropped cells in dvc.lock, with the sources that they were made by."""
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    keep(FOLDER / "x", experiment)
+    for path, cell in ((FOLDER / "x" / "dvc.lock", "linear-50-0"), (Path("dvc.lock"), "linear-1600-0")):
+        lock = yaml.safe_load(path.read_text())
+        entry = copy.deepcopy(lock["stages"]["train@linear-50-0"])
+        for dep in entry["deps"]:
+            dep["md5"] = "0" * 32
+        lock["stages"][f"train@{cell}"] = entry
+        path.write_text(yaml.safe_dump(lock))
+    found = experiments.state_of("x", experiment, experiments.sources(Path("dvc.lock"), settings.load()))
+    assert (found.state, found.why) == ("stale", "made by earlier sources of train")
+
+
+def test_a_dropped_cell_of_a_kept_run_does_not_count(here: Path) -> None:
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    keep(FOLDER / "x", experiment)
+    lock = yaml.safe_load((FOLDER / "x" / "dvc.lock").read_text())
+    for dep in lock["stages"]["train@linear-100-0"]["deps"]:
+        dep["md5"] = "0" * 32
+    (FOLDER / "x" / "dvc.lock").write_text(yaml.safe_dump(lock))
+    current = experiments.sources(Path("dvc.lock"), settings.load())
+    assert experiments.state_of("x", experiment, current).state == "kept"
+
+
+@pytest.mark.parametrize("text", ["", "x", "[1", "stages: [1]", "stages: {train@linear-50-0: 1}", "\0"])
+def test_what_is_no_lock_is_one_line(here: Path, text: str) -> None:
+    Path("dvc.lock").write_text(text)
+    with pytest.raises(StudyError, match=r"^dvc\.lock: not a dvc\.lock; git checkout dvc\.lock$"):
+        experiments.sources(Path("dvc.lock"), settings.load())
+
+
+def test_a_lock_without_the_study_s_cells_is_one_line(here: Path) -> None:
+    """As after a change of the grid and before `make study`: every kept run would seem to be of other sources."""
+    Path("dvc.lock").write_text("stages: {}")
+    with pytest.raises(StudyError, match=r"^dvc\.lock: no train of a cell in params\.yaml; run `make study` first$"):
+        experiments.sources(Path("dvc.lock"), settings.load())
 
 
 def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:
@@ -131,7 +173,7 @@ def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:
         ("ranking.draws=9", "other parameters: ranking"),
     ):
         asked = experiment.model_copy(update={"overrides": (*experiment.overrides, override)})
-        assert experiments.state_of("x", asked, experiments.sources(Path("dvc.lock"))).why == why
+        assert experiments.state_of("x", asked, experiments.sources(Path("dvc.lock"), settings.load())).why == why
 
 
 def test_cost_grows_with_what_is_asked_for(here: Path) -> None:
