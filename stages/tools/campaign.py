@@ -75,6 +75,16 @@ def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
     return table
 
 
+def chosen(only: str) -> dict[str, Experiment]:
+    """The experiments of these names, separated by commas, or all; StudyError for an unknown name."""
+    every = experiments.read()
+    names = [name for name in map(str.strip, only.split(",")) if name]
+    if unknown := [name for name in names if name not in every]:
+        hint = f"one of {', '.join(every)}"
+        raise StudyError(f"no experiment {unknown[0]!r}", where=str(experiments.FILE), hint=hint)
+    return {name: every[name] for name in names or every}
+
+
 @app.command(help=__doc__)
 def main(
     only: Annotated[str, typer.Option(help="Names of experiments, separated by commas; all by default.")] = "",
@@ -83,12 +93,7 @@ def main(
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, whose workers do the jobs.")] = "",
 ) -> None:
     worker.find_commands()
-    every = experiments.read()
-    if unknown := [name for name in filter(None, only.split(",")) if name not in every]:
-        raise StudyError(
-            f"no experiment {unknown[0]!r}", where=str(experiments.FILE), hint=f"one of {', '.join(every)}"
-        )
-    asked = {name: every[name] for name in (only.split(",") if only else every)}
+    asked = chosen(only)
     current = experiments.sources(Path("dvc.lock"), settings.load())
     states = {name: experiments.state_of(name, experiment, current) for name, experiment in asked.items()}
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
@@ -99,7 +104,7 @@ def main(
     for name, state in states.items():
         if state.state == "kept":
             continue
-        if asked[name].needs and not only:
+        if asked[name].needs and not only.strip(" ,"):
             print(f"{name} is left out: it needs {asked[name].needs}; ask for it with --only", file=sys.stderr)
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """`make campaign` under DVC, with stages that take no time: what it leaves, goes on from and refuses."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,14 +9,20 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ddpm.errors import StudyError
+from stages.tools import campaign
+from tests.conftest import ROOT
 from tests.dvc_study import Study
+from tests.stage_runs import run
 
 CAMPAIGN = """experiments:
   only-linear:
     question: does it run
     overrides: [schedule=linear, T=50, sampler=ancestral, 'seed="7"']
 """
+NAMES = ("first", "second", "third")
 COMMAND = [sys.executable, "-m", "stages.tools.campaign", "--jobs", "2"]
 
 
@@ -83,3 +90,31 @@ def test_other_sources_than_the_lock_s_are_refused_before_anything_runs(declared
     assert done.returncode == 1
     assert "error: dvc.lock: ddpm/training, which train runs, is modified since dvc.lock" in done.stderr
     assert not declared.ran_file.exists()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with this one's conf/, parameters and dvc.lock, and three experiments, all committed."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    for name in ("params.yaml", "dvc.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    named = (f"  {name}: {{question: q, overrides: [T=50, 'seed=\"{i}\"']}}" for i, name in enumerate(NAMES, 7))
+    (tmp_path / "conf" / "campaign.yaml").write_text("\n".join(["experiments:", *named]))
+    monkeypatch.chdir(tmp_path)
+    commit("begin")
+    return tmp_path
+
+
+def commit(message: str) -> None:
+    if not Path(".git").exists():
+        subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message], check=True)
+
+
+def test_names_may_have_spaces_and_commas_too_many(here: Path) -> None:
+    listed = CliRunner().invoke(campaign.app, ["--dry", "--only", " second, ,second,"])
+    assert listed.exit_code == 0, listed.exception
+    assert [name for name in NAMES if name in listed.stdout] == ["second"]
+    with pytest.raises(StudyError, match=r"campaign\.yaml: no experiment 'nothing'; one of first, second, third$"):
+        run(campaign, "--only", "second, nothing ,")
