@@ -99,8 +99,12 @@ def main(
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
     if dry:
         return
-    if any(state.state != "kept" for state in states.values()):
-        check_sources()
+    if all(state.state == "kept" for state in states.values()):
+        return
+    begin = commit()  # once: who commits or edits during the hours of a campaign changes nothing of it
+    if git("status", "--porcelain", "--", "dvc.lock"):
+        raise StudyError("not committed", where="dvc.lock", hint="commit it first: experiments begin with it")
+    check_sources()
     for name, state in states.items():
         if state.state == "kept":
             continue
@@ -109,7 +113,7 @@ def main(
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
         folder = root() / ".work" / "campaign" / name
-        workspace(folder, commit(), state.text)
+        workspace(folder, begin, state.text)
         run(folder, jobs, cluster)
         if experiments.sources(folder / "dvc.lock", state.params) - current:
             raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ddpm.errors import StudyError
+from stages.support import settings
 from stages.tools import campaign
 from tests.conftest import ROOT
 from tests.dvc_study import Study
@@ -118,3 +119,49 @@ def test_names_may_have_spaces_and_commas_too_many(here: Path) -> None:
     assert [name for name in NAMES if name in listed.stdout] == ["second"]
     with pytest.raises(StudyError, match=r"campaign\.yaml: no experiment 'nothing'; one of first, second, third$"):
         run(campaign, "--only", "second, nothing ,")
+
+
+@pytest.fixture
+def ran(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Names and commits of the experiments that ran; nothing is cloned, and no stage runs."""
+    found: list[tuple[str, str]] = []
+
+    def workspace(folder: Path, at: str, params: str) -> None:
+        found.append((folder.name, at))
+        folder.mkdir(parents=True)
+        seed = settings.parse(params).grid.seed[0]
+        (folder / "dvc.lock").write_text(Path("dvc.lock").read_text().replace("-50-0", f"-50-{seed}"))
+
+    monkeypatch.setattr(campaign, "check_sources", lambda: None)
+    monkeypatch.setattr(campaign, "workspace", workspace)
+    monkeypatch.setattr(campaign, "run", lambda *_: None)
+    monkeypatch.setattr(campaign, "keep", lambda name, _: f"kept {name}")
+    return found
+
+
+def test_who_commits_or_edits_during_a_campaign_changes_nothing_of_it(
+    here: Path, ran: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(folder: Path, *_: object) -> None:
+        with Path("conf/campaign.yaml").open("a") as file:
+            file.write("\n# a note\n")
+        if folder.name == "first":
+            commit("meanwhile")
+
+    begun = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.setattr(campaign, "run", meanwhile)
+    run(campaign)
+    assert ran == [(name, begun) for name in NAMES]
+
+
+def test_a_lock_that_is_not_committed_is_told_before_anything_runs(here: Path, ran: list[tuple[str, str]]) -> None:
+    """The experiments would begin with the committed one, and be refused at their end as made by other sources."""
+    with Path("dvc.lock").open("a") as file:
+        file.write("# of a later study\n")
+    for staged in (False, True):
+        if staged:
+            subprocess.run(["git", "add", "dvc.lock"], check=True)
+        with pytest.raises(StudyError, match=r"^dvc\.lock: not committed; commit it first: experiments begin with it$"):
+            run(campaign)
+    assert ran == []
+    assert CliRunner().invoke(campaign.app, ["--dry"]).exit_code == 0
