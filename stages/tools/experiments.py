@@ -112,12 +112,22 @@ def sources(lock: Path, params: settings.Params) -> Sources:
 
 
 def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
-    """Why a kept run is not what the experiment asks for today; empty if it is."""
-    kept = settings.load(folder / settings.PATH)
+    """Why a kept run is not what the experiment asks for today; empty if it is.
+
+    One that cannot be read, or was killed while it was kept, is not: the experiment is to run again.
+    """
+    for path in (folder / settings.PATH, folder / "dvc.lock"):
+        if not path.exists():
+            return f"no {path.name}"
+    try:
+        kept = settings.load(folder / settings.PATH)
+        made_by = sources(folder / "dvc.lock", kept)
+    except StudyError as error:
+        return f"{Path(error.where).name}: {error.what}"
     of_tables = [name for name in ("grid", "ranking") if getattr(kept, name) != getattr(wanted, name)]
     if changed := [*differences(wanted, kept), *of_tables]:
         return f"other parameters: {', '.join(changed)}"
-    if older := sorted({stage for stage, _, _ in sources(folder / "dvc.lock", kept) - current}):
+    if older := sorted({stage for stage, _, _ in made_by - current}):
         return f"made by earlier sources of {', '.join(older)}"
     return next((f"no {name}" for name in (TABLE, RANKING) if not (folder / name).exists()), "")
 

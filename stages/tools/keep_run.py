@@ -57,7 +57,7 @@ def keep(name: str, workspace: Path = Path()) -> str:
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
     if found != wanted:
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
-    sources = {TABLE: table, "params.yaml": workspace / settings.PATH, "dvc.lock": workspace / "dvc.lock"}
+    sources = {TABLE: table, "params.yaml": workspace / settings.PATH}
     ranking = workspace / METRICS / RANKING
     if ranking.exists():
         if artifacts.read_json(ranking).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
@@ -69,10 +69,11 @@ def keep(name: str, workspace: Path = Path()) -> str:
     if mixture:
         print(f"warning: {name}: {mixture}", file=sys.stderr)
         files[MACHINES] = json.dumps(machines.kinds(params, workspace)).encode()
+    files[lock.LOCK] = artifacts.read_bytes(workspace / lock.LOCK)  # the last: a kept run that has it is whole
+    for target in (lock.LOCK, RANKING, MACHINES):  # of a run that was kept there before
+        artifacts.remove(FOLDER / name / target)
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
-    for target in {RANKING, MACHINES} - files.keys():  # of a run that was kept there before
-        artifacts.remove(FOLDER / name / target)
     return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
 
 

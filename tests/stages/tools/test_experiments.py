@@ -1,7 +1,9 @@
 """The declared experiments: that Hydra composes each, and when a kept result counts."""
 
 import copy
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,35 @@ def test_a_lock_without_the_study_s_cells_is_one_line(here: Path) -> None:
     Path("dvc.lock").write_text("stages: {}")
     with pytest.raises(StudyError, match=r"^dvc\.lock: no train of a cell in params\.yaml; run `make study` first$"):
         experiments.sources(Path("dvc.lock"), settings.load())
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda folder: (folder / "dvc.lock").unlink(), "no dvc.lock"),  # killed while it was kept
+        (lambda folder: (folder / "params.yaml").unlink(), "no params.yaml"),
+        (lambda folder: (folder / "dvc.lock").write_text("x"), "dvc.lock: not a dvc.lock"),
+        (lambda folder: (folder / "params.yaml").write_text("x: 1"), "params.yaml: schedule: Field required"),
+        (lambda folder: [path.unlink() for path in folder.iterdir()], "no params.yaml"),
+    ],
+)
+def test_half_a_kept_run_is_stale(here: Path, damage: Callable[[Path], object], says: str) -> None:
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    keep(FOLDER / "x", experiment)
+    damage(FOLDER / "x")
+    found = experiments.state_of("x", experiment, experiments.sources(Path("dvc.lock"), settings.load()))
+    assert found.state == "stale"
+    assert found.why.startswith(says)
+
+
+def test_a_kept_run_from_before_a_parameter_was_added_is_stale(here: Path) -> None:
+    experiment = experiments.Experiment(question="q", overrides=("schedule=linear", "T=50"))
+    keep(FOLDER / "x", experiment)
+    path = FOLDER / "x" / "params.yaml"
+    path.write_text(re.sub(r"  adam_beta_2: .*\n", "", path.read_text()))
+    found = experiments.state_of("x", experiment, experiments.sources(Path("dvc.lock"), settings.load()))
+    assert found.state == "stale"
+    assert found.why.startswith("params.yaml: train.adam_beta_2: Field required")
 
 
 def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:

@@ -81,3 +81,22 @@ def test_rankings_of_other_cells_than_the_table_s_are_not_kept(made: Path) -> No
     found["stages"]["aggregate"]["deps"][0]["md5"] = "other"
     Path("dvc.lock").write_text(json.dumps(found))
     refused(r"metrics/ranking\.json: of other cells than the table; run `dvc repro ranking`$")
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_a_run_killed_while_it_is_kept_has_no_lock(made: Path, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """Nor that of the run that was kept there before: what has a lock is whole."""
+    keep("x")
+    write, calls = artifacts.write_bytes, list[Path]()
+
+    def killed(path: Path, data: bytes) -> None:
+        if len(calls) == written:
+            raise KeyboardInterrupt
+        calls.append(path)
+        write(path, data)
+
+    monkeypatch.setattr(artifacts, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        keep("x")
+    assert not (FOLDER / "x" / "dvc.lock").exists()
+    assert len(calls) == written
