@@ -23,7 +23,7 @@ from stages.support.cli import command_line
 from stages.support.cores import cores
 from stages.support.paths import root
 from stages.tools import experiments, worker
-from stages.tools.experiments import Experiment, State
+from stages.tools.experiments import Experiment, Sources, State
 from stages.tools.keep_run import keep
 from stages.tools.workspace import CODE, commit, environment, git, workspace
 
@@ -85,6 +85,21 @@ def chosen(only: str) -> dict[str, Experiment]:
     return {name: every[name] for name in names or every}
 
 
+def make(name: str, state: State, begin: str, current: Sources, jobs: int, cluster: str) -> None:
+    """Run one experiment in a clone at a commit, keep its tables, and remove the clone.
+
+    Raises:
+        StudyError: a stage fails, or the experiment was made by other sources than the study; the clone stays.
+    """
+    folder = root() / ".work" / "campaign" / name
+    workspace(folder, begin, state.text)
+    run(folder, jobs, cluster)
+    if experiments.sources(folder / "dvc.lock", state.params) - current:
+        raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
+    print(keep(name, folder), file=sys.stderr, flush=True)
+    shutil.rmtree(folder)
+
+
 @app.command(help=__doc__)
 def main(
     only: Annotated[str, typer.Option(help="Names of experiments, separated by commas; all by default.")] = "",
@@ -97,28 +112,28 @@ def main(
     current = experiments.sources(Path("dvc.lock"), settings.load())
     states = {name: experiments.state_of(name, experiment, current) for name, experiment in asked.items()}
     Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
-    if dry:
-        return
-    if all(state.state == "kept" for state in states.values()):
+    todo = [name for name, state in states.items() if state.state != "kept"]
+    if dry or not todo:
         return
     begin = commit()  # once: who commits or edits during the hours of a campaign changes nothing of it
     if git("status", "--porcelain", "--", "dvc.lock"):
         raise StudyError("not committed", where="dvc.lock", hint="commit it first: experiments begin with it")
     check_sources()
-    for name, state in states.items():
-        if state.state == "kept":
-            continue
+    failed: dict[str, str] = {}
+    for name in todo:
         if asked[name].needs and not only.strip(" ,"):
             print(f"{name} is left out: it needs {asked[name].needs}; ask for it with --only", file=sys.stderr)
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)
-        folder = root() / ".work" / "campaign" / name
-        workspace(folder, begin, state.text)
-        run(folder, jobs, cluster)
-        if experiments.sources(folder / "dvc.lock", state.params) - current:
-            raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
-        print(keep(name, folder), file=sys.stderr, flush=True)
-        shutil.rmtree(folder)
+        try:
+            make(name, states[name], begin, current, jobs, cluster)
+        except StudyError as error:  # the others run all the same
+            failed[name] = str(error)
+            print(f"{name} failed: {error}", file=sys.stderr, flush=True)
+    for name, told in failed.items():  # again, below what may be hours of output
+        print(f"error: {name}: {told}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

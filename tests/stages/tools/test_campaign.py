@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ddpm.errors import StudyError
 from stages.support import settings
-from stages.tools import campaign
+from stages.tools import campaign, experiments
 from tests.conftest import ROOT
 from tests.dvc_study import Study
 from tests.stage_runs import run
@@ -165,3 +165,41 @@ def test_a_lock_that_is_not_committed_is_told_before_anything_runs(here: Path, r
             run(campaign)
     assert ran == []
     assert CliRunner().invoke(campaign.app, ["--dry"]).exit_code == 0
+
+
+def test_what_fails_does_not_keep_the_others_from_running(
+    here: Path, ran: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs(folder: Path, *_: object) -> None:
+        if folder.name != "second":
+            raise StudyError("the grid failed, see above", hint="run it again")
+
+    monkeypatch.setattr(campaign, "run", runs)
+    done = CliRunner().invoke(campaign.app, [])
+    assert [name for name, _ in ran] == list(NAMES)
+    assert done.exit_code == 1
+    assert "kept second\n" in done.stderr
+    assert done.stderr.splitlines()[-2:] == [
+        f"error: {name}: the grid failed, see above; run it again" for name in ("first", "third")
+    ]
+    assert sorted(path.name for path in Path(".work/campaign").iterdir()) == ["first", "third"]  # from which it resumes
+
+
+def test_what_needs_more_than_make_installs_runs_when_asked_for(
+    here: Path, ran: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("conf/campaign.yaml")
+    path.write_text(path.read_text() + "\n  guest: {question: q, overrides: [T=50, 'seed=\"9\"'], needs: diffusers}")
+    commit("guest")
+    assert (
+        "guest is left out: it needs diffusers; ask for it with --only" in CliRunner().invoke(campaign.app, []).stderr
+    )
+    assert [name for name, _ in ran] == list(NAMES)
+    run(campaign, "--only", "guest")
+    assert ran[-1][0] == "guest"
+
+
+def test_the_course_s_network_says_what_installs_it() -> None:
+    needs = {name: entry.needs for name, entry in experiments.read(ROOT / experiments.FILE).items()}
+    assert "'.[guests]'" in needs["guest-network"]
+    assert [name for name, needed in needs.items() if needed] == ["guest-network", "n-10000"]
