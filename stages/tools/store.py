@@ -6,7 +6,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -36,10 +36,15 @@ ARTIFACTS = "mlruns"
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"))
 
 
+def protocol(params: settings.Params) -> dict[str, Any]:
+    """The parameters that all cells of a study share: not which cells are run, nor what no result depends on."""
+    cells = {"schedule", "T", "seed", "sampler", "grid", "chains"}  # chains.T and chains.seed follow the grid
+    return params.model_dump(exclude=dict.fromkeys(cells | {"diff"}, True) | {"data": {"directory"}})
+
+
 def study_key(params: settings.Params) -> str:
-    """Identifies a study by its protocol: all parameters except which cells of the grid are run."""
-    protocol = params.model_dump(exclude={"schedule", "T", "seed", "sampler", "grid", "data"})
-    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
+    """Identifies a study by its protocol."""
+    return hashlib.sha256(json.dumps(protocol(params), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def tracking_uri() -> str:

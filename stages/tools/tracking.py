@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Run
 
-FORM = "2"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
+FORM = "3"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
 
 
 class Published(NamedTuple):
@@ -80,8 +80,7 @@ class _Publisher:
         if run is None:
             tags = {"study": self.study, "cell": "study", "digest": self.study}
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
-            protocol = self.params.model_dump(exclude={"grid", "schedule", "T", "seed", "sampler"})
-            self._log_params(run, settings.flat(protocol))
+            self._log_params(run, settings.flat(store.protocol(self.params)))
         results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
         results = [path for path in results if path.exists()]
         digest = ",".join(map(_md5, results))
@@ -139,6 +138,7 @@ class _Publisher:
             return False
         groups = {name: getattr(self.params, name).model_dump() for name in ("network", "train", "sample", "compute")}
         groups |= {"schedule": self.params.schedule_parameters(cell.schedule), "extractor": self.params.extractor}
+        groups |= {"data": {"name": self.params.data.name}}
         self._log_params(run, settings.flat(groups) | {f"cell.{name}": value for name, value in axes.items()})
         store.send(self.client, run, self._cell_points(cell, log))
         for sampler in self.params.grid.sampler:

@@ -30,6 +30,7 @@ def test_the_data_set_is_an_input(whole_grid: Path) -> None:
     run(publish)
     (used,) = cell_run().inputs.dataset_inputs
     assert used.dataset.name == "mnist"
+    assert cell_run().data.params["data.name"] == "mnist"
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path("data/raw").iterdir()}
     assert len(files) == 4

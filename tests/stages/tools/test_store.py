@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from ddpm.errors import StudyError
+from stages.support import settings
 from stages.tools import store
+from tests.conftest import edit_params
 
 EXPERIMENT = "ddpm-mnist"
 
@@ -99,3 +101,23 @@ def test_a_database_that_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPa
     assert told.endswith("; correct MLFLOW_TRACKING_URI")
     assert PASSWORD not in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"grid": {"T": [30], "seed": [1]}}, True),  # chains.T and chains.seed follow, as in conf/config.yaml
+        ({"chains": {"frames": 9}, "diff": {"log_ratio": 0.5}, "data": {"directory": "/elsewhere"}}, True),
+        ({"data": {"name": "fashion-mnist"}}, False),
+        ({"train": {"epochs": 7}}, False),
+        ({"ranking": {"draws": 9}}, False),
+    ],
+)
+def test_one_study_is_one_data_set_and_one_protocol(
+    tiny_study: Path, change: dict[str, dict[str, object]], same: bool
+) -> None:
+    before = settings.load()
+    edit_params(tiny_study, **change)
+    after = settings.load()
+    assert before != after
+    assert (store.study_key(before) == store.study_key(after)) == same
