@@ -13,7 +13,7 @@ from ddpm.errors import StudyError
 from stages.support import settings
 from stages.support.cli import command_line
 from stages.support.masking import mask
-from stages.tools import store, tracking
+from stages.tools import store, tracking, worker
 
 app = typer.Typer(add_completion=False)
 
@@ -35,6 +35,7 @@ def require_free(port: int) -> None:
 def main(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page on this machine.")] = 5000,
 ) -> None:
+    worker.find_commands()  # mlflow, which takes this process's place
     uri = store.tracking_uri()
     served = uri.startswith(("http://", "https://"))
     if not served:

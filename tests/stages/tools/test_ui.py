@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from tests.stage_runs import run
 def executed(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would take the place of the process; nothing is published."""
     found: list[list[str]] = []
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # what a command adds to it is gone afterwards
     monkeypatch.setattr(os, "execvp", lambda _, command: found.append(command))
     monkeypatch.setattr(tracking, "publish", lambda _: tracking.Published(0, 0, "#/experiments/1/runs"))
     return found
@@ -43,6 +45,14 @@ def test_the_port_that_is_asked_for(executed: list[list[str]]) -> None:
     (command,) = executed
     assert command[command.index("--port") + 1] == str(port)
     assert os.environ.pop("MLFLOW_BACKEND_STORE_URI") == "sqlite:///mlflow.db"
+
+
+def test_an_environment_that_is_not_activated(executed: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    run(ui, "--port", str(free_port()))
+    (command,) = executed
+    assert shutil.which(command[0]) == str(Path(sys.executable).parent / "mlflow")
+    os.environ.pop("MLFLOW_BACKEND_STORE_URI")
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "five", "-1"])
