@@ -17,7 +17,7 @@ from stages.analysis.training_log import epoch_losses
 from stages.support import settings
 from stages.support.cells import FIGURES, METRICS, Cell
 from stages.support.masking import mask
-from stages.tools import live, origin, store, views
+from stages.tools import live, lock, made, origin, store, views
 
 if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
@@ -26,17 +26,17 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
 FORM = "3"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
 
 
+# what the study's own run gets, and the stages that make it
+RESULTS = {"summary.json": "aggregate", "fid_of_T.csv": "aggregate", "claims.json": "claims", "report.html": "report"}
+
+
 class Published(NamedTuple):
-    """What ``publish`` did: runs sent, cells of the grid that are complete, and MLflow's page of them."""
+    """What ``publish`` did: runs sent, cells of the grid that are complete, MLflow's page of them; cells left out."""
 
     sent: int
     complete: int
     page: str
-
-
-def _md5(path: Path) -> str:
-    """The hash by which DVC knows the file."""
-    return hashlib.md5(artifacts.read_bytes(path), usedforsecurity=False).hexdigest()
+    stale: int = 0  # cells whose files are there and are of other parameters than those of params.yaml
 
 
 class _Publisher:
@@ -45,6 +45,9 @@ class _Publisher:
     def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
         self.client, self.experiment, self.params, self.study = client, experiment, params, store.study_key(params)
         found = client.search_runs([experiment], f"tags.study = '{self.study}'", max_results=5000)
+        stages = [name for cell in params.grid.cells() for name in made.outputs(cell, params.grid.sampler)]
+        self.entries = lock.entries(Path(), (*made.SHARED, *RESULTS.values(), *stages))
+        self.values = made.values()
         self.runs = {(run.data.tags["cell"], run.data.tags["digest"]): run for run in found}
 
     def _run(self, name: str, digest: str, tags: dict[str, str], log: list[dict[str, Any]]) -> "Run | None":
@@ -81,9 +84,8 @@ class _Publisher:
             tags = {"study": self.study, "cell": "study", "digest": self.study}
             run = self.client.create_run(self.experiment, run_name=f"study {self.study}", tags=tags)
             self._log_params(run, settings.flat(store.protocol(self.params)))
-        results = [METRICS / name for name in ("summary.json", "fid_of_T.csv", "claims.json", "report.html")]
-        results = [path for path in results if path.exists()]
-        digest = ",".join(map(_md5, results))
+        results = [METRICS / name for name, stage in RESULTS.items() if self._is_current(METRICS / name, stage)]
+        digest = ",".join(map(made.md5, results))
         if digest and run.data.tags.get("results_md5") != digest:
             for path in (*results, *sorted(FIGURES.glob("*.png"))):
                 self.client.log_artifact(run.info.run_id, str(path))
@@ -92,6 +94,20 @@ class _Publisher:
         if run.info.status == "RUNNING":
             self.client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
+
+    def _is_current(self, path: Path, stage: str) -> bool:
+        """Whether a result is there and dvc.lock says nothing against it."""
+        entry = self.entries.get(stage)
+        return path.exists() and not (entry and made.fault(entry, [path], self.values))
+
+    def is_whole(self, cell: Cell) -> bool:
+        """Whether all files of a cell are there."""
+        every = made.outputs(cell, self.params.grid.sampler).values()
+        return all(path.exists() for paths in every for path in paths)
+
+    def is_stale(self, cell: Cell) -> bool:
+        """Whether they were made with other parameters than params.yaml has."""
+        return bool(made.cell_fault(cell, self.params.grid.sampler, self.entries, self.values))
 
     def _save_views(self, run: "Run") -> None:
         """Views of the cells, and the study's description, which opens them; what a user has made of them stays."""
@@ -112,20 +128,18 @@ class _Publisher:
         )
 
     def send_cell(self, cell: Cell, parent: str) -> bool:
-        """One run of one cell with all its samplers; False if it was complete already."""
+        """One run of one cell, whose files are there, with all its samplers; False if it was complete already."""
         files = {"dvc.model_md5": cell.model, "dvc.log_md5": cell.log, "heldout_md5": cell.heldout}
         for sampler in self.params.grid.sampler:
             files |= {
                 f"dvc.{sampler}.samples_md5": cell.samples(sampler),
                 f"{sampler}.metrics_md5": cell.metrics(sampler),
             }
-        if not all(path.exists() for path in files.values()):
-            return False  # not complete yet: a later publish sends it
         from matplotlib.colors import to_hex
 
         from stages.figures import plots  # with torchvision; 4 s that only cells to be sent are worth
 
-        hashes = {name: _md5(path) for name, path in files.items()}
+        hashes = {name: made.md5(path) for name, path in files.items()}
         digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
         axes = {"schedule": cell.schedule, "T": str(cell.T), "seed": str(cell.seed)}
         # not a child of the study's run: MLflow's list hides children, and cells are there to be compared
@@ -176,16 +190,20 @@ def publish(params: settings.Params) -> Published:
             client, experiment = store.connect()
             publisher = _Publisher(client, experiment, params)
             parent = publisher.send_study()
-            grid, cells = params.grid, params.grid.cells()
-            sent = sum(publisher.send_cell(cell, parent) for cell in cells)
+            # a later publish sends the others
+            whole = [cell for cell in params.grid.cells() if publisher.is_whole(cell)]
+            current = [cell for cell in whole if not publisher.is_stale(cell)]
+            sent = sum(publisher.send_cell(cell, parent) for cell in current)
     except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         reason = mask(" ".join(str(error).split()))[:200]
         hint = "run python -m stages.tools.publish later"
         raise StudyError(f"MLflow: {reason}", where=mask(store.tracking_uri()), hint=hint) from error
-    complete = sum(all(cell.metrics(sampler).exists() for sampler in grid.sampler) for cell in cells)
-    return Published(sent, complete, views.page(experiment, publisher.study))
+    page = views.page(experiment, publisher.study)
+    return Published(sent, len(current), page, stale=len(whole) - len(current))
 
 
 def report(done: Published) -> None:
     """Print what ``publish`` did, and where."""
     print(f"MLflow: {done.sent} runs sent, {done.complete} cells up to date ({mask(store.tracking_uri())})")
+    if done.stale:
+        print(f"left out: {done.stale} cells made with other parameters than params.yaml has; run `make study`")
