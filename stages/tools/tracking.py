@@ -179,7 +179,7 @@ def publish(params: settings.Params) -> Published:
     """Upload all results that MLflow lacks.
 
     Raises:
-        StudyError: the tracking server cannot be reached or refuses.
+        StudyError: the tracking server cannot be reached or refuses, or dvc.lock is damaged.
     """
     store.set_patience()
     from mlflow.exceptions import MlflowException
