@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ddpm.errors import StudyError
@@ -71,7 +72,7 @@ def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
         needs = f" (needs {asked[name].needs})" if asked[name].needs else ""
         told = f"{state.state}: {state.why}" if state.why else state.state
         cells = len(state.params.grid.cells())
-        table.add_row(name, asked[name].question + needs, told, str(cells), f"{state.hours:.1f}")
+        table.add_row(name, escape(asked[name].question + needs), escape(told), str(cells), f"{state.hours:.1f}")
     return table
 
 
