@@ -2,6 +2,7 @@
 
 import re
 
+from ddpm import artifacts
 from tests.conftest import ROOT
 
 
@@ -17,3 +18,9 @@ README, FINDINGS = plain("README.md"), plain("docs/findings.md")
 def says(*sentences: str) -> None:
     missing = [sentence for sentence in sentences if sentence not in README]
     assert not missing, missing
+
+
+def fid_of(run: str) -> dict[tuple[str, int, int, str], float]:
+    """FID by schedule, T, seed and sampler of a kept run."""
+    rows = artifacts.read_csv(ROOT / "metrics" / "runs" / run / "fid_of_T.csv")
+    return {(row["schedule"], row["T"], row["seed"], row["sampler"]): row["fid"] for row in rows}

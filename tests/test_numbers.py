@@ -17,7 +17,7 @@ from ddpm.quality.rank_agreement import kendall_tau
 from ddpm.schedules import audit, make_schedule
 from stages.tools.document import DOCUMENTS
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, plain, says
+from tests.prose import FINDINGS, fid_of, plain, says
 from tests.stages.tools.test_document import changed
 
 pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
@@ -32,12 +32,6 @@ def test_the_first_reverse_step() -> None:
         gains[row["schedule"]].add(f"{row['last_step_gain']:.0f}")
     assert gains == {"linear": {"1"}, "cosine": {"100"}, "sigmoid": {"1"}}
     says("the network's error with it, by 100 on cosine at every T, and by about 1 on linear and sigmoid")
-
-
-def fid_of(run: str) -> dict[tuple[str, int, int, str], float]:
-    """FID by schedule, T, seed and sampler of a kept run."""
-    rows = artifacts.read_csv(ROOT / "metrics" / "runs" / run / "fid_of_T.csv")
-    return {(row["schedule"], row["T"], row["seed"], row["sampler"]): row["fid"] for row in rows}
 
 
 def test_what_the_clip_gains_after_the_first_step() -> None:
@@ -120,42 +114,6 @@ def test_no_gain_no_excess() -> None:
         f"its FID on cosine is {with_v[0]:.2f} to {with_v[-1]:.2f} at T = 50 and 800, where the same seeds with "
         f"epsilon-prediction have {without[0]:.2f} to {without[-1]:.2f} (three seeds; ratio {change['ratio']:.2f}, "
         f"interval {change['low']:.2f} to {change['high']:.2f}, not significant either)"
-    )
-
-
-def test_fewer_steps_of_one_model() -> None:
-    every = artifacts.read_json(ROOT / "metrics" / "comparisons.json")["changes"]
-    changes = [every[f"{steps} steps of a model of 800"] for steps in (50, 100, 200, 400)]
-    assert {(change["seeds"], change["pairs"], change["verdict"]) for change in changes} == {(3, 9, "not significant")}
-    ratios = [change["ratio"] for change in changes]
-    low, high = min(change["low"] for change in changes), max(change["high"] for change in changes)
-    says(
-        f"ratios of FID of {min(ratios):.2f} to {max(ratios):.2f}, pooled over the schedules, with intervals within "
-        f"{low:.2f} to {high:.2f} (three seeds)"
-    )
-    fid = fid_of("fewer-steps-of-800")
-    for seed in (3, 4, 5):
-        fid |= fid_of(f"seed-{seed}")
-
-    told = []
-    for name in ("linear", "sigmoid", "cosine"):
-        shares = []
-        for seed in (3, 4, 5):
-            cells = ((800, "clipped"), (800, "clipped-50"), (50, "clipped"))
-            many, fewer, trained = (math.log(fid[name, T, seed, sampler]) for T, sampler in cells)
-            shares.append(100 * (many - fewer) / (many - trained))
-        told.append(f"{min(shares):.0f} to {max(shares):.0f} % on {name}")
-    says(f"by seed {', '.join(told)} (of the log FID)")
-
-
-def test_fewer_steps_than_the_reports() -> None:
-    for seed in (3, 4, 5):
-        fid = fid_of("few-steps") | fid_of(f"seed-{seed}")
-        assert fid["linear", 20, seed, "ancestral"] < fid["linear", 50, seed, "ancestral"]
-        assert fid["sigmoid", 12, seed, "ancestral"] > 1.5 * fid["sigmoid", 50, seed, "ancestral"]
-    says(
-        "With each of these three seeds, linear's FID is smaller at T = 20 than at T = 50",
-        "sigmoid's at T = 12 is more than 1.5 times that at T = 50",
     )
 
 
