@@ -1,4 +1,4 @@
-"""What the documents say of T, in numbers of the committed tables."""
+"""What the documents say of the number of steps T, in numbers of the committed tables."""
 
 import math
 
