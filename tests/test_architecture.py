@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -184,3 +185,14 @@ def test_no_registry_host_is_written_down() -> None:
     hosts = re.compile("|".join(("pypi", "npmjs", "pythonhosted")) + r"\.(org|com)")
     for path in [*SOURCES, ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "constraints.txt"]:
         assert not hosts.search(path.read_text()), relative(path)
+
+
+def test_what_a_killed_write_leaves_does_not_count_in_a_folder() -> None:
+    """DVC hashes whole folders: a file of another clone's accident would make them differ."""
+    from dvc.repo import Repo
+
+    folder = ROOT / "data" / "results" / "cells"
+    with tempfile.NamedTemporaryFile(prefix=".linear-50-0-clipped.json.") as left:  # as ddpm.artifacts names its own
+        names = {Path(left.name).name: True, ".gitignore": False, "linear-50-0-clipped.json": False}
+    with Repo(str(ROOT)) as repo:
+        assert {name: repo.dvcignore.is_ignored_file(str(folder / name)) for name in names} == names
