@@ -45,7 +45,7 @@ def test_fewer_steps_than_the_reports() -> None:
         assert fid["linear", 20, seed, "ancestral"] < fid["linear", 50, seed, "ancestral"]
         assert fid["sigmoid", 12, seed, "ancestral"] > 1.5 * fid["sigmoid", 50, seed, "ancestral"]
     says(
-        "With each of these three seeds, linear's FID is smaller at T = 20 than at T = 50",
+        "With each of the three seeds, linear's FID is smaller at T = 20 than at T = 50",
         "sigmoid's at T = 12 is more than 1.5 times that at T = 50",
     )
 
