@@ -97,4 +97,4 @@ def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tup
         found = [ratio(logs, [(*kind, T)], [(*kind, end)], confidence) for T, end in ends.items()]
         if any(found):
             lines.append([", ".join(kind), *("" if one is None else one.times() for one in found)])
-    return ["Schedule, sampler", *(f"T = {T} to {end}" for T, end in ends.items())], lines
+    return ["Schedule, sampler", *(f"T = {T} against {end}" for T, end in ends.items())], lines

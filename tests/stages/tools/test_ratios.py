@@ -34,7 +34,7 @@ def test_other_T_are_compared_with_the_same_seeds() -> None:
     far = [row | {"T": 4000} for row in rows(3, 4, 5) if row["T"] == 800]
     near = [row | {"T": 12, "fid": 2 * row["fid"]} for row in rows(3, 4) if row["T"] == 50]
     header, lines = ratios.beyond([*table, *far, *near], [50, 800], 0.95)
-    assert header == ["Schedule, sampler", "T = 12 to 50", "T = 4000 to 800"]
+    assert header == ["Schedule, sampler", "T = 12 against 50", "T = 4000 against 800"]
     assert lines[0] == ["linear, ancestral", "2.00 times", "1.00 times"]
     assert len(lines) == 9
     assert (
