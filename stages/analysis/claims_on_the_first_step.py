@@ -1,5 +1,7 @@
 """Whether the first reverse step alone explains what the clip gains cosine."""
 
+import math
+
 import pandas as pd
 
 from ddpm.errors import StudyError
@@ -9,10 +11,11 @@ from stages.analysis.tables import Finding, Tables, factor, per_seed, spread
 FIRST_STEP = "clipped-first"  # clips in the first reverse step only
 REST = "clipped-rest"  # in all others
 LATE_START = "late-start"  # begins at t = T - 1
+SAMPLERS = (FIRST_STEP, REST, LATE_START)
 
 
 def _share(gain: pd.Series, of: pd.Series) -> float:
-    """Mean of one gain in units of another's, over the seeds that have both."""
+    """Mean of one gain in units of another's, over the seeds that have both; NaN where none has."""
     both = pd.concat([gain, of], axis=1).dropna().mean()
     return float(both.iloc[0] / both.iloc[1])
 
@@ -25,7 +28,7 @@ def one_step(tables: Tables, share: float) -> Finding:
     if not tables.has(FIRST_STEP, ["cosine"]):
         raise StudyError(f"there are no cells of {FIRST_STEP} on cosine yet")
     logs = {"ancestral": tables.logs(tables.quality, "cosine", "ancestral").mean(axis=1)}
-    for sampler in ("clipped", FIRST_STEP, REST, LATE_START):
+    for sampler in ("clipped", *SAMPLERS):
         if tables.has(sampler, ["cosine"]):
             logs[sampler] = tables.logs(tables.quality, "cosine", sampler).mean(axis=1)
     gains = {name: (logs["ancestral"] - values).dropna() for name, values in logs.items() if name != "ancestral"}
@@ -36,10 +39,10 @@ def one_step(tables: Tables, share: float) -> Finding:
     rest = per_seed(gains[FIRST_STEP] - share * gains["clipped"])
     found = statistics.given(gained, statistics.above(rest, 0.0, tables.confidence))
     details = {f"gain by {name}, log ratio": float(values.mean()) for name, values in gains.items()}
-    shares = {name: _share(values, gains["clipped"]) for name, values in gains.items()}
-    details |= {f"share of {name}": value for name, value in shares.items() if name != "clipped"}
+    shares = {name: _share(gains[name], gains["clipped"]) if name in gains else math.nan for name in SAMPLERS}
+    details |= {f"share of {name}": value for name, value in shares.items()}
     names = {REST: "clipping in all other steps", LATE_START: "leaving the first step out"}
-    others = "".join(f"; {said} {shares[name]:.2f}" for name, said in names.items() if name in shares)
+    others = "".join(f"; {said} {shares[name]:.2f}" for name, said in names.items() if math.isfinite(shares[name]))
     plain = (
         f"clipping multiplies cosine's distance by {factor(-gained.estimate)}{spread(-gained.high, -gained.low)}; as a "
         f"share of that (in logarithms), clipping in the first reverse step alone gives {shares[FIRST_STEP]:.2f}"

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from stages.analysis.tables import factor, number, spread
@@ -62,3 +63,14 @@ def test_samplers_of_other_seeds_leave_a_claim_its_own_cells() -> None:
     assert "clipping" not in found["cosine-worse"].plain
     assert found["one-step"].verdict == "not tested"
     assert all(math.isfinite(value) for r in found.values() for value in r.as_json().get("details", {}).values())
+
+
+def test_a_sampler_that_shares_no_seed_with_the_clip_is_not_mentioned() -> None:
+    tables = planted(fid=clip_is_all, loss=smaller)
+    rows, odd = tables.rows, tables.rows["seed"] % 2 == 1
+    rest = rows[(rows["sampler"] == "clipped-first") & odd].assign(sampler="clipped-rest")
+    few = rows[(rows["sampler"] != "clipped") | ~odd]
+    found = {r.claim: r for r in verdicts_on(replace(tables, rows=pd.concat([few, rest])), RULES)}["one-step"]
+    assert found.verdict == "supported"
+    assert "nan" not in found.plain
+    assert "other steps" not in found.plain
