@@ -58,7 +58,7 @@ def _shown(result: ClaimResult) -> tuple[str, str]:
     """Verdict and numbers of a claim; those of the exploratory seeds, so called, where it has none of its own."""
     second = result.second_opinion
     verdict = result.verdict + (f" (second metric: {second})" if second not in (None, result.verdict) else "")
-    verdict += f"; {result.seeds_needed} seeds would decide" if _is_open(result) else ""
+    verdict += f"; {result.seeds_needed}" if _is_open(result) else ""
     plain = result.plain
     if result.exploratory is not None:
         plain += f"\nexploratory: {result.exploratory.verdict}; {result.exploratory.plain}"

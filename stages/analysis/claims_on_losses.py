@@ -41,12 +41,16 @@ def sigmoid_loss(tables: Tables, slightly: float) -> Finding:
     worse = statistics.above(own, 0.0, tables.confidence)
     not_much = statistics.below(own, math.log1p(slightly), tables.confidence)
     sure = spread(worse.low, worse.high, f"slightly: at most {1 + slightly:.2f} times")
-    plain = f"sigmoid's loss is {times(float(own.mean()))}{sure} that of the others under each schedule's own weighting"
+    plain = (
+        f"sigmoid's loss is {times(float(own.mean()))}{sure} the geometric mean of the other two's under each "
+        f"schedule's own weighting"
+    )
     details = {}
     if tables.covers("loss_common"):
-        common = float(_sigmoid_to_others(tables, "loss_common").mean())
-        details["on the common log-SNR grid"] = common
-        plain += f", {times(common)} on a common grid of log SNR"
+        common = statistics.above(_sigmoid_to_others(tables, "loss_common"), 0.0, tables.confidence)
+        details["on the common log-SNR grid"] = common.estimate
+        there = "slightly worse" if 0 < common.low <= common.high < math.log1p(slightly) else ""
+        plain += f", {times(common.estimate)}{spread(common.low, common.high, there)} on a common grid of log SNR"
     return Finding(statistics.all_of([worse, not_much]), "log ratio of loss, sigmoid to the others", plain, details)
 
 

@@ -31,14 +31,15 @@ def _log_ratios(tables: Tables, sampler: str | None = None) -> pd.DataFrame:
 def _worse(tables: Tables, log_ratio: float) -> Evidence:
     """Both parts of cosine-worse: the distance is larger, the loss smaller.
 
-    More seeds are planned from the scatter of all cells where that is larger: a few seeds' means may agree by luck.
+    More seeds are planned from the scatter between the seeds of single T where that is larger: a few seeds' means may
+    agree by luck. What all seeds of a T have in common is no scatter.
     """
     ratios = _log_ratios(tables)
     distance = per_seed(ratios.mean(axis=1))
     loss = contrast(tables, "loss_simple", "cosine", "sigmoid")
     larger = statistics.above(distance, log_ratio, tables.confidence)
     if len(ratios) > 1:
-        of_cells = float(np.std(ratios.to_numpy(), ddof=1)) / math.sqrt(ratios.shape[1])
+        of_cells = math.sqrt(float(ratios.var(ddof=1).mean()) / ratios.shape[1])
         larger = replace(larger, parts=tuple(replace(part, sd=max(part.sd, of_cells)) for part in larger.parts))
     return statistics.all_of([larger, statistics.below(loss, 0.0, tables.confidence)])
 
@@ -150,9 +151,17 @@ def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
         mean = float(values.mean())
         sufficient[name] = tables.all_T[-1] * 2 ** (-octaves * min(1.0, margin / mean if mean > 0 else 1.0))
     details |= {f"{name}, smallest sufficient T": T for name, T in sufficient.items()}
-    smallest = tables.all_T[0]
-    found = (f"{name} {smallest} or fewer" if smallest >= T else f"{name} {T:.0f}" for name, T in sufficient.items())
-    plain = "smallest sufficient T on the fitted line: " + ", ".join(found)
+    smallest, largest = tables.all_T[0], tables.all_T[-1]
+    ratios = []
+    for name in ("cosine", "linear", "sigmoid"):
+        sure = parts[0] if name == "cosine" else statistics.above(gains[name], margin, tables.confidence)
+        ratios.append(f"{times(sure.estimate)}{spread(sure.low, sure.high, name)}")
+    enough = (f"{name} {smallest} or fewer" if smallest >= T else f"{name} {T:.0f}" for name, T in sufficient.items())
+    plain = (
+        f"on the fitted line, the distance at T = {smallest} is {', '.join(ratios)} that at T = {largest} (needed: "
+        f"more than {1 + not_inferior:.2f} times on cosine, and less on the others); smallest sufficient T: "
+        f"{', '.join(enough)}"
+    )
     return Finding(statistics.all_of(parts), "log ratio of distance, the least favourable contrast", plain, details)
 
 
@@ -176,6 +185,6 @@ def n32_enough(tables: Tables, behind: float) -> Finding:
     plain = (
         f"Kendall's tau between the rankings by 32 and by all samples is {at_32.mean():.2f}, between those of two "
         f"seeds by all samples {pseudo.mean():.2f}; difference {found.estimate:.2f}"
-        f"{spread(found.low, found.high, show='{:.2f}'.format)}"
+        f"{spread(found.low, found.high, f'needed: more than {behind:g}', '{:.2f}'.format)}"
     )
     return Finding(found, "tau at n = 32 less tau between seeds", plain, details)

@@ -43,9 +43,13 @@ def one_step(tables: Tables, share: float) -> Finding:
     details |= {f"share of {name}": value for name, value in shares.items()}
     names = {REST: "clipping in all other steps", LATE_START: "leaving the first step out"}
     others = "".join(f"; {said} {shares[name]:.2f}" for name, said in names.items() if math.isfinite(shares[name]))
+    both = pd.concat([gains["clipped"], gains[FIRST_STEP]], axis=1, keys=["clipped", "first"]).dropna()
+    clipping = statistics.above(-both["clipped"], 0.0, tables.confidence)
+    of_seeds = both["first"] / both["clipped"]
+    by_seed = f" ({of_seeds.min():.2f} to {of_seeds.max():.2f} by seed)" if len(both) > 1 else ""
     plain = (
-        f"clipping multiplies cosine's distance by {factor(-gained.estimate)}{spread(-gained.high, -gained.low)}; as a "
-        f"share of that (in logarithms), clipping in the first reverse step alone gives {shares[FIRST_STEP]:.2f}"
-        f"{others}"
+        f"clipping multiplies cosine's distance by {factor(clipping.estimate)}{spread(clipping.low, clipping.high)}; "
+        f"as a share of that (in logarithms; the shares overlap), clipping in the first reverse step alone gives "
+        f"{shares[FIRST_STEP]:.2f}{by_seed}{others}"
     )
     return Finding(found, f"gain by {FIRST_STEP} less {share:g} of that by clipped, log ratio", plain, details)

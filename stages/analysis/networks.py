@@ -1,7 +1,6 @@
 """Other networks: the same claims, thresholds and seeds on the kept runs of each network of conf/networks.yaml."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, StrictStr
@@ -23,20 +22,14 @@ class Networks(Strict):
     networks: dict[StrictStr, Annotated[tuple[StrictStr, ...], Field(min_length=1)]]
 
 
-@dataclass(frozen=True)
-class Network:
-    """The runs of one network that are there, and whether all are; none, where they cannot be compared."""
-
-    runs: list[Run]
-    complete: bool
-
-
 def parse_networks(text: str, where: str) -> dict[str, tuple[str, ...]]:
     """Validate the text of a conf/networks.yaml; StudyError that names the first wrong key."""
     return parse_yaml(Networks, text, where).networks
 
 
-def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callable[[str], object]) -> dict[str, Network]:
+def find(
+    names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callable[[str], object]
+) -> dict[str, list[Run]]:
     """The kept runs of each network; those that differ from this study in more than the network are excluded.
 
     Raises:
@@ -57,7 +50,7 @@ def find(names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callabl
         if more:
             say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")
             runs = []
-        found[name] = Network(runs, len(runs) == len(wanted))
+        found[name] = runs
     return found
 
 
@@ -104,20 +97,19 @@ def tables_of(runs: list[Run], rules: Rules) -> Tables:
     return Tables(results(rows), {}, taus, rules.quality, rules.sampler, rules.confidence)
 
 
-def verdicts(networks: dict[str, Network], rules: Rules) -> dict[str, Any]:
+def verdicts(networks: dict[str, list[Run]], rules: Rules) -> dict[str, Any]:
     """Name -> runs, T, seeds and claims of every network that has runs; without the claims of arithmetic.
 
     The p-values are adjusted within a network.
     """
     found = {}
-    for name, network in networks.items():
-        if not network.runs:
+    for name, runs in networks.items():
+        if not runs:
             continue
-        tables = tables_of(network.runs, rules)
+        tables = tables_of(runs, rules)
         results_of = confirmatory(tables, rules)
         found[name] = {
-            "runs": [run.folder.name for run in network.runs],
-            "complete": network.complete,
+            "runs": [run.folder.name for run in runs],
             "T": tables.all_T,
             "seeds": [seed for seed in tables.seeds if seed >= rules.first_confirmatory_seed],
             "claims": {result.claim: result.as_json() for result in results_of if not CLAIMS[result.claim].exact},

@@ -6,6 +6,7 @@ number is at worst too large.
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from scipy import stats
 from stages.analysis.statistics import Evidence, Part
 
 POWER = 0.8
+Goal = Literal["support it", "refute it", "place it on the threshold"]  # it: the claim
 MOST = 1000  # seeds; a claim that needs more needs another test
 
 Powers = NDArray[np.float64]
@@ -62,7 +64,7 @@ def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) 
         return np.zeros(len(seeds))
     alpha = (1 - confidence) / 2 / claims
     presupposed = sum((_missed(part, seeds, alpha) for part in evidence.given), np.zeros(len(seeds)))
-    if all(part.lower < part.mean < part.upper for part in evidence.parts):
+    if all(part.holds for part in evidence.parts):
         missed = sum((_missed(part, seeds, alpha) for part in evidence.parts), np.zeros(len(seeds)))
     else:
         refuted = [_refuted(part, seeds, alpha / len(evidence.parts)) for part in evidence.parts]
@@ -96,8 +98,8 @@ def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, na
 
 def seeds_needed(
     evidence: Evidence, claims: int, confidence: float, narrow: float = 0.0, more_than: int = 1
-) -> int | None:
-    """The smallest number of seeds that would decide a claim; None where that is more than 1,000.
+) -> tuple[int, Goal] | None:
+    """The smallest number of seeds that would decide a claim, and how; None where that is more than 1,000.
 
     That is with 80 % power after the correction, or by an interval at most ``narrow`` wide that holds a threshold.
 
@@ -108,8 +110,10 @@ def seeds_needed(
         more_than: the number of seeds that are known not to decide it, at least 1.
     """
     numbers = np.arange(more_than + 1, MOST + 1)
-    decided = power(evidence, numbers.tolist(), claims, confidence) >= POWER
-    if narrow:
-        decided |= on_the_threshold(evidence, numbers.tolist(), confidence, narrow)
-    enough = np.flatnonzero(decided)
-    return int(numbers[enough[0]]) if len(enough) else None
+    clear = power(evidence, numbers.tolist(), claims, confidence) >= POWER
+    level = on_the_threshold(evidence, numbers.tolist(), confidence, narrow) if narrow else np.zeros_like(clear)
+    enough = np.flatnonzero(clear | level)
+    if not len(enough):
+        return None
+    goal: Goal = "support it" if all(part.holds for part in evidence.parts) else "refute it"
+    return int(numbers[enough[0]]), goal if clear[enough[0]] else "place it on the threshold"

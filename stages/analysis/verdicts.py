@@ -64,9 +64,9 @@ class ClaimResult:
     """One claim's verdict. ``finding`` is None where it is "not tested"; ``plain`` says what the grid lacks.
 
     ``second_opinion`` is the verdict by the second metric, for claims that depend on the metric of quality;
-    ``seeds_needed`` would decide with 80 % power after the correction, by the scatter of these seeds, or else of the
-    exploratory ones; None without scatter. ``exploratory`` is the same test on the seeds that were known when the
-    thresholds were fixed.
+    ``seeds_needed`` says how many seeds would decide, and how, with 80 % power after the correction, by the estimate
+    and scatter of these seeds, or else of the exploratory ones; None without scatter. ``exploratory`` is the same test
+    on the seeds that were known when the thresholds were fixed.
     """
 
     claim: str
@@ -114,8 +114,10 @@ def _needed(evidence: Evidence, verdict: Verdict, claims: int, confidence: float
     if not evidence.parts or evidence.n < 2:
         return None
     more_than = 1 if verdict in statistics.DECIDED else evidence.n
+    if any(not part.holds for part in evidence.given):
+        return "what it presupposes does not hold by the estimate"
     found = seeds_needed(evidence, claims, confidence, narrow, more_than)
-    return f"more than {MOST:,}" if found is None else str(found)
+    return f"more than {MOST:,} seeds needed" if found is None else f"about {found[0]} seeds needed to {found[1]}"
 
 
 def verdicts_on(

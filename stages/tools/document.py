@@ -47,8 +47,7 @@ def _verdict(claim: Row) -> str:
     told = []
     if verdict not in DECIDED and needed is not None:
         few = 0 < claim.get("n", 0) < ENOUGH
-        about = needed if needed.startswith("more") else f"about {needed}"
-        told = [f"{claim['n']} seeds" if few else f"{about} seeds needed"]
+        told = [f"{claim['n']} seeds" if few else needed]
     told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
     return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
 
@@ -104,14 +103,23 @@ def of_all_samplers(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if all(row["seed"] in found for found in seeds.values())]
 
 
+def _significance(change: Row) -> str:
+    """The p-value after the correction, and what is significant in words."""
+    p, verdict = change["adjusted_p"], change["verdict"]
+    if p is None:
+        return str(verdict)
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return shown if verdict == "not significant" else f"{verdict}, {shown}"
+
+
 def changes(found: Row) -> str:
     """A row a change that has cells, the largest effects at both ends."""
     ran = {name: row for name, row in found["changes"].items() if row["ratio"] is not None}
     lines = []
     for name, row in sorted(ran.items(), key=lambda item: float(item[1]["ratio"])):
         sure = "" if row["high"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
-        lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), row["verdict"]])
-    table = markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "Verdict"], lines)
+        lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), _significance(row)])
+    table = markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "After the correction"], lines)
     absent = [name for name in found["changes"] if name not in ran]
     return table + ("\n\n" + fill(f"Not run yet: {'; '.join(absent)}.", WIDTH) if absent else "")
 
@@ -123,7 +131,7 @@ def variance(found: Row) -> str:
             f"{part['schedule']}, T = {part['T']}",
             part["component"],
             f"{math.exp(math.sqrt(part['variance'])):.3f}",
-            "" if part["share"] is None else f"{100 * part['share']:.1f} %",
+            "" if part["share"] is None else f"{100 * part['share']:.0f} %",
         ]
         for part in found["components"]
     ]
@@ -134,7 +142,7 @@ def _others(params: settings.Params) -> dict[str, Sequence[Row]]:
     """The cells of every other network that has runs."""
     names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
     found = networks.find(names, params, lambda _: None)
-    return {name: rows for name, network in found.items() if (rows := networks.rows_of(network.runs))}
+    return {name: rows for name, runs in found.items() if (rows := networks.rows_of(runs))}
 
 
 def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -> str:

@@ -1,8 +1,10 @@
 """Numbers about speed and cost in the prose are those of benchmarks/."""
 
 from ddpm import artifacts
+from stages.analysis.verdicts import CLAIMS
 from tests.conftest import ROOT
-from tests.prose import plain, says
+from tests.prose import FINDINGS, plain, says
+from tests.stages.analysis.simulated import RULES
 
 
 def cells_of(table: str, first: str) -> list[list[str]]:
@@ -72,3 +74,11 @@ def test_the_gpu() -> None:
     for stage, row in found["grid"]["stages"].items():
         if row.get("seconds", 0) > 100:
             assert f"| {stage} | {row['runs']} | {row['seconds']:.0f} |" in text
+
+
+def test_how_often_a_false_claim_is_supported() -> None:
+    rows = artifacts.read_csv(ROOT / "benchmarks" / "false_support.csv")
+    found, (studies,) = [100 * row["supported"] for row in rows], {row["studies"] for row in rows}
+    assert f"In {studies:,} simulated studies of each of {len(rows)} cases in which a claim is false" in FINDINGS
+    assert f"it was supported in {min(found):.0f} to {max(found):.1f} %, before the correction" in FINDINGS
+    assert {row["claim"] for row in rows} == {name for name in RULES if not CLAIMS[name].exact}

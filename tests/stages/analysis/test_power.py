@@ -16,13 +16,13 @@ def replicates(mean: float, sd: float, n: int = 6) -> np.ndarray:
 
 def test_cohens_table() -> None:
     # Cohen 1988, one-sample t, d = 0.5, two-sided 5 %: 34 seeds have 80 %; d = 0.8: 15
-    assert seeds_needed(statistics.above(replicates(0.5, 1), 0, 0.95), 1, 0.95) == 34
-    assert seeds_needed(statistics.above(replicates(-0.8, 1), 0, 0.95), 1, 0.95) == 15
+    assert seeds_needed(statistics.above(replicates(0.5, 1), 0, 0.95), 1, 0.95) == (34, "support it")
+    assert seeds_needed(statistics.above(replicates(-0.8, 1), 0, 0.95), 1, 0.95) == (15, "refute it")
 
 
 def test_the_correction_asks_for_more_and_no_effect_for_too_many() -> None:
     found = statistics.above(replicates(0.5, 1), 0, 0.95)
-    assert (seeds_needed(found, 9, 0.95) or 0) > 34
+    assert (seeds_needed(found, 9, 0.95) or (0, ""))[0] > 34
     assert seeds_needed(statistics.above(replicates(0.001, 1), 0, 0.95), 1, 0.95) is None
     assert seeds_needed(statistics.above([1.0], 0, 0.95), 1, 0.95) is None
 
@@ -40,7 +40,7 @@ def test_what_is_presupposed_needs_seeds_too() -> None:
     alone, presupposing = (seeds_needed(found, 1, 0.95) for found in (clear, statistics.given(faint, clear)))
     assert alone is not None
     assert presupposing is not None
-    assert presupposing >= 34 > alone
+    assert presupposing[0] >= 34 > alone[0]
 
 
 def test_a_claim_on_its_threshold_is_decided_by_a_narrow_interval() -> None:
@@ -48,9 +48,11 @@ def test_a_claim_on_its_threshold_is_decided_by_a_narrow_interval() -> None:
     assert seeds_needed(found, 9, 0.95) is None  # no number of seeds shows that it is within or beyond
     needed = seeds_needed(found, 9, 0.95, narrow=0.02)
     assert needed is not None
-    width = 2 * stats.t.ppf(0.975, needed - 1) * 0.02 / np.sqrt(needed)
-    assert width <= 0.02 < 2 * stats.t.ppf(0.975, needed - 2) * 0.02 / np.sqrt(needed - 1)
-    draws = np.random.default_rng(0).normal(0.1, 0.015, size=(500, needed))
+    seeds, goal = needed
+    assert goal == "place it on the threshold"
+    width = 2 * stats.t.ppf(0.975, seeds - 1) * 0.02 / np.sqrt(seeds)
+    assert width <= 0.02 < 2 * stats.t.ppf(0.975, seeds - 2) * 0.02 / np.sqrt(seeds - 1)
+    draws = np.random.default_rng(0).normal(0.1, 0.015, size=(500, seeds))
     verdicts = [
         statistics.verdict(one, min(1.0, 9 * one.p), 0.95, 0.02)
         for one in (statistics.within(x, 0.1, 0.95) for x in draws)
@@ -81,6 +83,6 @@ def test_what_would_be_shown_is_not_on_the_threshold() -> None:
 
 def test_a_number_of_seeds_that_did_not_decide_is_not_named() -> None:
     found = statistics.above(replicates(0.5, 1), 0, 0.95)
-    assert seeds_needed(found, 1, 0.95, more_than=34) == 35
+    assert seeds_needed(found, 1, 0.95, more_than=34) == (35, "support it")
     equal = statistics.above([0.5] * 3, 0.0, 0.95)  # without spread the sign test decides
     assert not on_the_threshold(equal, [3], 0.95, 0.1).any()

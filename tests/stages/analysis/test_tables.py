@@ -1,14 +1,16 @@
 """Ratios and intervals in sentences."""
 
 import math
+import re
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from stages.analysis.tables import factor, number, spread
-from stages.analysis.verdicts import verdicts_on
-from tests.stages.analysis.planted import RULES, clip_is_all, only, planted, smaller
+from stages.analysis.verdicts import CLAIMS, verdicts_on
+from tests.stages.analysis.planted import RULES, clip_is_all, octave, only, planted, smaller
 
 
 @pytest.mark.parametrize(
@@ -28,11 +30,12 @@ def test_an_interval_in_brackets() -> None:
 
 
 def test_every_claim_about_models_says_its_interval() -> None:
-    several = verdicts_on(planted(fid=clip_is_all, loss=smaller), RULES)
+    tables = replace(planted(fid=clip_is_all, loss=smaller), tau_at_32=dict(enumerate([0.9, 0.8, 0.9])))
+    several = verdicts_on(tables, RULES)
     one = verdicts_on(planted(fid=clip_is_all, loss=smaller, seeds=1), RULES)
-    shown = {"cosine-worse", "cosine-why", "one-step", "T-small-effect", "loss-not-quality", "sigmoid-loss"}
+    arithmetic = {name for name, claim in CLAIMS.items() if claim.exact}
     for result in several:
-        assert (result.claim not in shown) or " to " in result.plain, result.plain
+        assert result.claim in arithmetic or re.search(r"\(-?[\d.]+ to -?[\d.]+", result.plain), result.plain
     for result in one:
         assert "inf" not in result.plain
         assert "nan" not in result.plain
@@ -44,6 +47,27 @@ def test_the_sentence_on_the_slope_says_which_condition_is_not_met() -> None:
     assert "needed: more than 1, not met); the claim presupposes that cosine is worse" in found["cosine-why"]
     found = {r.claim: r.plain for r in verdicts_on(planted(fid=only("cosine", 0.7), loss=smaller), RULES)}
     assert "needed: more than 1); the claim presupposes" in found["cosine-why"]
+
+
+def test_the_seeds_that_would_decide_are_named_with_the_direction() -> None:
+    def needed(claim: str, **laws: Any) -> str | None:
+        return {r.claim: r.seeds_needed for r in verdicts_on(planted(loss=smaller, **laws), RULES)}[claim]
+
+    up, down = (needed("cosine-worse", fid=only("cosine", by), noise=0.1) or "" for by in (0.1, -0.1))
+    assert re.fullmatch(r"about \d+ seeds needed to support it", up)
+    assert re.fullmatch(r"about \d+ seeds needed to refute it", down)
+    by_T = lambda name, T, _: (0.1 + 0.5 * (octave(T) - 2)) * (name == "cosine")  # noqa: E731
+    assert needed("cosine-worse", fid=by_T, noise=0.1) == up, "what all seeds of a T share is no scatter"
+    assert needed("cosine-why", fid=only("sigmoid", 1)) == "what it presupposes does not hold by the estimate"
+
+
+def test_the_common_grid_has_its_own_answer_on_sigmoids_loss() -> None:
+    def said(common: float) -> str:
+        tables = planted(fid=clip_is_all, loss=only("sigmoid", 0.5), common=only("sigmoid", math.log(common)))
+        return {r.claim: r.plain for r in verdicts_on(tables, RULES)}["sigmoid-loss"]
+
+    assert re.search(r"1\.\d\d times \(1\.\d\d to 1\.\d\d; slightly worse\) on a common grid", said(1.1))
+    assert re.search(r"1\.\d\d times \(1\.\d\d to 1\.\d\d\) on a common grid", said(1.4))
 
 
 def test_samplers_of_other_seeds_leave_a_claim_its_own_cells() -> None:

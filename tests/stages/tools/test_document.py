@@ -37,8 +37,8 @@ def test_a_column_a_network_and_what_would_decide() -> None:
     claims = {
         "claims": {
             "a": claim("supported", estimate=1.0),
-            "b": claim("undecided", seeds_needed="12", exploratory={"plain": "known seeds say 1.1"}),
-            "e": claim("undecided", seeds_needed="12", estimate=1.0, n=2, second_opinion="refuted"),
+            "b": claim("undecided", seeds_needed="about 12 seeds needed", exploratory={"plain": "known seeds say 1.1"}),
+            "e": claim("undecided", seeds_needed="about 12 seeds needed", estimate=1.0, n=2, second_opinion="refuted"),
             "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
             "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
             "d": claim("supported", estimate=0.9),
@@ -77,10 +77,11 @@ def test_means_and_ranges_over_the_seeds() -> None:
 
 
 def test_changes_that_did_not_run_are_no_rows() -> None:
-    ran = {"ratio": 2.0, "low": 1.5, "high": 2.5, "seeds": 3, "verdict": "worse"}
-    found = {"x": ran, "y": ran | {"ratio": None}, "z": ran | {"ratio": 0.5, "low": None, "high": None}}
+    ran = {"ratio": 2.0, "low": 1.5, "high": 2.5, "seeds": 3, "verdict": "worse", "adjusted_p": 0.0123}
+    open_yet = {"ratio": 0.5, "low": None, "high": None, "verdict": "not significant", "adjusted_p": 0.2}
+    found = {"x": ran, "y": ran | {"ratio": None}, "z": ran | open_yet}
     lines = document.changes({"changes": found}).splitlines()
-    assert lines[2:4] == ["| z | 0.500 |  | 3 | worse |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse |"]
+    assert lines[2:4] == ["| z | 0.500 |  | 3 | p = 0.2 |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse, p = 0.012 |"]
     assert lines[4:] == ["", "Not run yet: y."]
 
 
@@ -92,7 +93,7 @@ def test_samplers_are_compared_on_the_same_seeds() -> None:
 
 def test_variance_as_a_factor() -> None:
     part = {"schedule": "cosine", "T": 50, "component": "rounding", "variance": math.log(1.25) ** 2, "share": 0.016}
-    assert document.variance({"components": [part]}).endswith("| cosine, T = 50 | rounding | 1.250 | 1.6 % |")
+    assert document.variance({"components": [part]}).endswith("| cosine, T = 50 | rounding | 1.250 | 2 % |")
 
 
 def test_only_the_tables_of_a_document_change() -> None:
