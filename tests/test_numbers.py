@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from scipy import stats
 
 from ddpm import artifacts
 from ddpm.core.rng import stream
@@ -54,7 +55,15 @@ def test_what_depends_on_the_metric() -> None:
     columns = {row.split(" | ")[0].strip("| "): row.split(" | ")[1:] for row in rows[1].strip().splitlines()}
     low_high = r"\((\d+\.\d+) to (\d+\.\d+)\)"
     of = {name: [tuple(map(float, found)) for found in re.findall(low_high, " ".join(columns[name]))]
-          for name in ("FID", "digit classifier")}  # fmt: skip
+          for name in ("FID", "FID, n to infinity", "KID", "digit classifier")}  # fmt: skip
+    assert all(found[0][0] < 1 < found[0][1] for found in of.values())
+    (fid, kid), kids = (columns[name][0].split()[0] for name in ("FID", "KID")), columns["KID"][0].split(" times ")
+    assert float(kid) < 1 < float(fid)
+    says(
+        f"KID, on the features of the FID, has cosine at {kids[0]} times {kids[1]} sigmoid's distance without the clip,"
+    )
+    says(f"without the clip, where FID has {fid} times.")
+    assert "larger than sigmoid's by FID and smaller by KID, and no metric's interval excludes 1" in FINDINGS
     _, clipped, *of_T = of["FID"]
     assert clipped[0] < 1 < clipped[1]
     assert all(low > 1 for low, _ in of_T)
@@ -73,7 +82,10 @@ def test_where_the_variance_comes_from() -> None:
     assert min(share["linear", "sampling"], share["sigmoid", "sampling"]) > 0.5
     assert 0.5 < size["cosine", "rounding"] / size["cosine", "training"] < 2
     assert "on cosine nearly all of the variance is between trainings; on linear and sigmoid most" in FINDINGS
-    assert "on cosine it is as large as the component of training" in FINDINGS
+    assert "on cosine it is of the order of the component of training" in FINDINGS
+    sd, df = math.sqrt(size["cosine", "training"]), 2  # three trainings
+    low, high = (math.exp(sd * math.sqrt(df / stats.chi2.ppf(tail, df))) for tail in (0.975, 0.025))
+    assert f"a 95 % interval of cosine's training factor is {low:.2f} to {high:.1f}." in FINDINGS
 
 
 def test_the_optimal_denoiser_and_rounding() -> None:
@@ -153,8 +165,9 @@ def test_methods() -> None:
 def test_no_other_distance_is_quoted_by_hand(path: Any) -> None:
     """A new FID or ratio in the prose needs a test here, or a table of stages.tools.document."""
     numbers = set(re.findall(r"\b(\d+\.\d+) times|FIDs? (?:of|is|has)? ?(\d+\.\d+)", plain(str(path))))
-    # tests of this file; a machine's speed; stages' own constant
-    known = {"0.98", "1.00", "1.12", "1.64", "1.6", "0.90", "1.35", "0.6", "1.5", "1.9", "0.39", "2.8"}
+    # tests of this file and of test_numbers_of_steps; a machine's speed; stages' own constant
+    known = {"0.98", "1.00", "1.12", "1.64", "1.6", "0.90", "1.35", "0.6", "1.9", "0.39", "2.8"}
+    known |= {"0.89", "1.77", "1.27", "0.59", "1.09", "0.86", "1.43"}
     assert {a or b for a, b in numbers} <= known
 
 

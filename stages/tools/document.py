@@ -23,7 +23,7 @@ from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.answer import WIDTH, answer
+from stages.tools.answer import ENOUGH, WIDTH, answer
 from stages.tools.ratios import RATIOS, beyond, by_metric
 
 app = typer.Typer(add_completion=False)
@@ -31,7 +31,6 @@ app = typer.Typer(add_completion=False)
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
 OURS = "This study's network"
 SECOND = "digit classifier"  # the metric of the second opinion
-ENOUGH = 3  # seeds, for an estimate of the scatter that says how many would decide
 Row = Mapping[str, Any]
 
 
