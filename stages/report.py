@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ddpm import artifacts
 from stages.analysis.runs import beside_the_grid, other_seeds, parameters
 from stages.analysis.summary import sentences
+from stages.analysis.tables import p_value
 from stages.figures import metrics, plots, quality
 from stages.figures.encode import data_uri, png, png_file, strip, svg
 from stages.support import settings
@@ -128,6 +129,7 @@ def main() -> None:
     chart = quality.distance_of_T(at_all_T, "fid", "fid_floor", "", marked)
     of_epochs = FIGURES / "fid_of_epochs.png"
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    page.filters["p_value"] = p_value
     text = page.get_template("report.html.j2").render(
         answer=sentences(every, claims["sampler"]),
         chart=svg(chart),

@@ -176,7 +176,7 @@ def n32_enough(tables: Tables, behind: float) -> Finding:
     logs = pd.concat([tables.logs(tables.quality, name) for name in tables.schedules], axis=1).dropna()
     logs = logs.loc[[seed for seed in logs.index if seed in tables.tau_at_32]]
     if len(logs) < 3:
-        raise StudyError(f"rankings by 32 samples are there for {len(logs)} seeds; 3 are needed")
+        raise StudyError(f"rankings by 32 samples are there for {len(logs)} of the 3 seeds needed")
     agreement = [[kendall_tau(a, b) for b in logs.to_numpy()] for a in logs.to_numpy()]
     at_32 = np.array([tables.tau_at_32[int(seed)] for seed in logs.index])
     pseudo = statistics.jackknife_of_pairs(agreement)

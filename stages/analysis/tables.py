@@ -187,6 +187,11 @@ def spread(low: float, high: float, of: str = "", show: Callable[[float], str] =
     return f" ({told})" if told else ""
 
 
+def p_value(p: float) -> str:
+    """A p-value, for tables: with two digits, or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def per_seed(values: pd.Series) -> pd.Series:
     """The values of the seeds that have one; StudyError when none has."""
     found: pd.Series = values.dropna()

@@ -18,7 +18,7 @@ from ddpm.errors import StudyError
 from stages.analysis import networks
 from stages.analysis.runs import beside_the_grid, other_seeds
 from stages.analysis.statistics import DECIDED
-from stages.analysis.tables import results
+from stages.analysis.tables import p_value, results
 from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
@@ -107,8 +107,7 @@ def _significance(change: Row) -> str:
     p, verdict = change["adjusted_p"], change["verdict"]
     if p is None:
         return str(verdict)
-    shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return shown if verdict == "not significant" else f"{verdict}, {shown}"
+    return p_value(p) if verdict == "not significant" else f"{verdict}, {p_value(p)}"
 
 
 def changes(found: Row) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from ddpm import artifacts
 from stages import comparisons, report
+from stages.analysis.tables import p_value
 from stages.support import settings
 from stages.support.cells import Cell
 from tests.browser import chromium
@@ -25,7 +26,7 @@ def page_file(aggregated: Path) -> Path:
         artifacts.write_bytes(aggregated / name, (ROOT / name).read_bytes())
     # this study is too small for the claims, so the page shows the committed ones
     committed = artifacts.read_json(ROOT / "metrics/claims.json")
-    other = {"runs": ["x"], "complete": True, "T": [50, 800], "seeds": [3, 4], "claims": committed["claims"]}
+    other = {"runs": ["x"], "T": [50, 800], "seeds": [3, 4], "claims": committed["claims"]}
     artifacts.write_json(Path("metrics/claims.json"), committed | {"networks": {"another network": other}})
     artifacts.write_bytes(Path("metrics/variance.json"), (ROOT / "metrics/variance.json").read_bytes())
     run(comparisons)
@@ -43,6 +44,11 @@ def test_whole_page(page_file: Path) -> None:
     found = artifacts.read_json(Path("metrics/claims.json"))["claims"]
     assert len(found) == 12
     assert all(claim["plain"] in text for claim in found.values() if not set("'<&>") & set(claim["plain"]))
+    lines = "".join(text.splitlines())
+    for claim in found.values():
+        p = "" if claim["n"] == 1 else f"<br>{p_value(claim['adjusted_p']).replace('<', '&lt;')}"  # 1: arithmetic
+        seeds = f"<br>{claim['seeds_needed']}" if claim["verdict"] == "undecided" else ""
+        assert f"{claim['verdict']}</span>{p}{seeds}</td><td>{claim['plain'][:6]}" in lines
     assert re.search(r"another network<br>\s*T = 50, 800; seeds 3, 4", text)
     for part in artifacts.read_json(Path("metrics/variance.json"))["components"]:
         assert f"<td>{math.exp(math.sqrt(part['variance'])):.3f}</td>" in text

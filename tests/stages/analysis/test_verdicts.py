@@ -110,7 +110,7 @@ def test_few_samples_rank_or_do_not() -> None:
     many, few, none = (replace(tables, tau_at_32=dict(enumerate(taus))) for taus in ([0.9] * 5, [-0.9] * 5, [0.9]))
     assert (verdicts(many)["n32-enough"], verdicts(few)["n32-enough"]) == ("supported", "refuted")
     found = {result.claim: result for result in verdicts_on(none, RULES)}
-    assert found["n32-enough"].plain == "rankings by 32 samples are there for 1 seeds; 3 are needed"
+    assert found["n32-enough"].plain == "rankings by 32 samples are there for 1 of the 3 seeds needed"
 
 
 def test_verdicts_are_of_seeds_3_and_up_alone() -> None:
