@@ -21,6 +21,11 @@ MOST = 1000  # seeds; a claim that needs more needs another test
 Powers = NDArray[np.float64]
 
 
+def holds(part: Part) -> bool:
+    """Whether a condition holds for its estimate."""
+    return part.lower < part.mean < part.upper
+
+
 def one_sided(distance: float, sd: float, n: NDArray[np.int64], alpha: float) -> Powers:
     """Power of the one-sided t test whose true mean is ``distance`` beyond the threshold; ``[len(n)]``, n at least 2.
 
@@ -64,7 +69,7 @@ def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) 
         return np.zeros(len(seeds))
     alpha = (1 - confidence) / 2 / claims
     presupposed = sum((_missed(part, seeds, alpha) for part in evidence.given), np.zeros(len(seeds)))
-    if all(part.holds for part in evidence.parts):
+    if all(holds(part) for part in evidence.parts):
         missed = sum((_missed(part, seeds, alpha) for part in evidence.parts), np.zeros(len(seeds)))
     else:
         refuted = [_refuted(part, seeds, alpha / len(evidence.parts)) for part in evidence.parts]
@@ -115,5 +120,5 @@ def seeds_needed(
     enough = np.flatnonzero(clear | level)
     if not len(enough):
         return None
-    goal: Goal = "support it" if all(part.holds for part in evidence.parts) else "refute it"
+    goal: Goal = "support it" if all(holds(part) for part in evidence.parts) else "refute it"
     return int(numbers[enough[0]]), goal if clear[enough[0]] else "place it on the threshold"

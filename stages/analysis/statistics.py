@@ -41,11 +41,6 @@ class Part:
     p_for: float
     p_against: float
 
-    @property
-    def holds(self) -> bool:
-        """Whether the condition holds for the estimate."""
-        return self.lower < self.mean < self.upper
-
     def holds_a_bound(self, width: float) -> bool:
         """Whether the interval is at most this wide and holds a bound."""
         narrow = math.isfinite(self.high - self.low) and self.high - self.low <= width

@@ -13,7 +13,7 @@ from stages.analysis import (
     claims_on_the_first_step,
     statistics,
 )
-from stages.analysis.power import MOST, seeds_needed
+from stages.analysis.power import MOST, holds, seeds_needed
 from stages.analysis.rules import ClaimRule, Rules
 from stages.analysis.statistics import Evidence, Part, Verdict
 from stages.analysis.tables import Finding, Tables
@@ -114,7 +114,7 @@ def _needed(evidence: Evidence, verdict: Verdict, claims: int, confidence: float
     if not evidence.parts or evidence.n < 2:
         return None
     more_than = 1 if verdict in statistics.DECIDED else evidence.n
-    if any(not part.holds for part in evidence.given):
+    if not all(holds(part) for part in evidence.given):
         return "what it presupposes does not hold by the estimate"
     found = seeds_needed(evidence, claims, confidence, narrow, more_than)
     return f"more than {MOST:,} seeds needed" if found is None else f"about {found[0]} seeds needed to {found[1]}"
