@@ -1,4 +1,4 @@
-"""What the documents say of the number of steps T, in numbers of the committed tables."""
+"""What the documents say of the number of steps T and of epochs, in numbers of the committed tables."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pytest
 from ddpm import artifacts
 from stages.analysis import statistics
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, fid_of, says
+from tests.prose import FINDINGS, README, fid_of, says
 from tests.stages.tools.test_document import changed
 
 Cell = tuple[str, int, int, str]
@@ -95,3 +95,23 @@ def test_more_steps_with_normalisation_in_every_block() -> None:
         f"T = 200 is better than T = 50 on cosine without the clip, {plain}, and not with the clip, {clipped}",
     )
     assert f"its FID at T = 200 is {plain} that at T = 50, and with the clip {clipped}" in FINDINGS
+
+
+def test_longer_training() -> None:
+    fid, grid = fid_of("epochs-15-at-50"), ours()
+    mean, ratios = dict[tuple[str, str], float](), []
+    for name, sampler in product(("linear", "cosine", "sigmoid"), ("ancestral", "clipped")):
+        kind = (name, 50, sampler)
+        ratios.append(float(times(fid, kind, grid, kind).split()[0]))
+        mean[name, sampler] = math.exp(np.mean([math.log(fid[name, 50, seed, sampler]) for seed in (3, 4, 5)]))
+    cosine = [fid["cosine", 50, seed, "ancestral"] for seed in (3, 4, 5)]
+    says(
+        f"the FIDs are {min(ratios):.2f} to {max(ratios):.2f} times as large",
+        f"linear has {mean['linear', 'ancestral']:.2f}, cosine {mean['cosine', 'ancestral']:.2f} ({min(cosine):.2f} to "
+        f"{max(cosine):.2f} by seed) and sigmoid {mean['sigmoid', 'ancestral']:.2f}; with it, cosine has "
+        f"{mean['cosine', 'clipped']:.2f}. So",
+    )
+    assert all(fid["linear", 50, seed, "ancestral"] < fid["cosine", 50, seed, "ancestral"] for seed in (3, 4, 5))
+    assert abs(math.log(mean["cosine", "clipped"] / mean["linear", "clipped"])) < 0.05
+    runs = {run.name for run in (ROOT / "metrics" / "runs").glob("epochs-*")}
+    assert (runs == {"epochs-15-at-50"}) == ("T = 800 and 50 epochs have not been run" in README)

@@ -24,7 +24,7 @@ from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
 from stages.tools.answer import ENOUGH, WIDTH, answer
-from stages.tools.ratios import RATIOS, beyond, by_metric
+from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
 
 app = typer.Typer(add_completion=False)
 
@@ -168,12 +168,15 @@ def blocks() -> dict[str, str]:
         if of["seeds"]
     }
     metrics = by_metric(late, claims["confidence"]) if late else {}
-    at_all_T = [*every, *beside_the_grid(params)[0]]
+    beside, after_epochs = beside_the_grid(params)
+    at_all_T, epochs = [*every, *beside], params.train.epochs
+    of_epochs = [*(row | {"epochs": epochs} for row in every if row["sampler"] in params.grid.sampler), *after_epochs]
     return {
         "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims, confirmed) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids(at_all_T, params.grid.sampler, params.grid.schedule),
         "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
+        "epochs": markdown(*by_epochs(of_epochs, epochs, claims["confidence"])),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
         "networks": of_networks(others, params.grid.schedule),
         "metrics": markdown(["Metric", *RATIOS], ([name, *ratios] for name, ratios in metrics.items())),

@@ -98,3 +98,29 @@ def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tup
         if any(found):
             lines.append([", ".join(kind), *("" if one is None else one.times() for one in found)])
     return ["Schedule, sampler", *(f"T = {T} against {end}" for T, end in ends.items())], lines
+
+
+def by_epochs(rows: Sequence[Row], usual: int, confidence: float) -> tuple[list[str], list[list[str]]]:
+    """FIDs after other numbers of epochs beside those after the usual number, of the seeds that have all of them.
+
+    Args:
+        rows: with their ``epochs``.
+        usual: the study's number of epochs.
+        confidence: of the intervals.
+
+    Returns:
+        The header and the rows of a table: a row a T, schedule and sampler that has more than the usual number.
+    """
+    table = pd.DataFrame(list(rows))
+    numbers, lines = sorted(table["epochs"].unique().tolist()), []
+    for (T, schedule, sampler), cells in table.groupby(["T", "schedule", "sampler"], sort=False):
+        fid = cells.pivot(index="seed", columns="epochs", values="fid").dropna()
+        longest = max(fid.columns)
+        if longest == usual or usual not in fid or fid.empty:
+            continue
+        logs = np.log(fid)
+        change = logs[longest] - logs[usual]
+        found = Ratio(*(math.exp(x) for x in (change.mean(), *statistics.interval(change, confidence))))
+        means = (number(math.exp(logs[n].mean())) if n in fid else "" for n in numbers)
+        lines.append([f"T = {T}, {schedule}, {sampler}", str(len(fid)), *means, found.times()])
+    return ["Cells", "Seeds", *(f"{n} epochs" for n in numbers), f"Longest against {usual}"], lines

@@ -42,3 +42,15 @@ def test_other_T_are_compared_with_the_same_seeds() -> None:
         == 3
     )
     assert ratios.beyond(table, [50, 800], 0.95)[0] == ["Schedule, sampler"]
+
+
+def test_epochs_are_compared_on_the_same_seeds() -> None:
+    usual = [row | {"epochs": 5} for row in [*rows(3, 4, 5), *rows(6)]]
+    longer = [row | {"epochs": 15, "fid": row["fid"] / 2} for row in rows(3, 4, 5) if row["T"] == 50]
+    longest = [row | {"epochs": 50, "fid": row["fid"] / 4} for row in longer if row["schedule"] == "linear"]
+    header, lines = ratios.by_epochs([*usual, *longer, *longest], 5, 0.95)
+    assert header == ["Cells", "Seeds", "5 epochs", "15 epochs", "50 epochs", "Longest against 5"]
+    assert lines[0] == ["T = 50, linear, ancestral", "3", "1.04", "0.52", "0.13", "0.12 times"]
+    assert lines[-1] == ["T = 50, cosine, clipped-first", "3", "3.12", "1.56", "", "0.50 times"]
+    assert len(lines) == 9
+    assert ratios.by_epochs(usual, 5, 0.95)[1] == []
