@@ -145,7 +145,8 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     }
     if after_epochs:
         usual = [row | {"epochs": params.train.epochs} for row in every]
-        drawn["fid_of_epochs"] = quality.distance_of_epochs(same_cells(usual, after_epochs), foot)
+        cells = sorted(same_cells(usual, after_epochs), key=lambda row: grid.schedule.index(row["schedule"]))
+        drawn["fid_of_epochs"] = quality.distance_of_epochs(cells, foot)
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
