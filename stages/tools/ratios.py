@@ -36,7 +36,7 @@ def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confid
     """How many times the mean over one set of columns is that over another; None where no seed has all of them.
 
     Args:
-        logs: of distances, a row a seed, a column a ``(schedule, sampler, T)``.
+        logs: of distances, a row a seed, a column a kind of cell, such as ``(schedule, sampler, T)``.
         above, below: columns.
         confidence: of the interval.
     """
@@ -119,8 +119,7 @@ def by_epochs(rows: Sequence[Row], usual: int, confidence: float) -> tuple[list[
         if longest == usual or usual not in fid or fid.empty:
             continue
         logs = np.log(fid)
-        change = logs[longest] - logs[usual]
-        found = Ratio(*(math.exp(x) for x in (change.mean(), *statistics.interval(change, confidence))))
+        found = ratio(logs, [longest], [usual], confidence)
         means = (number(math.exp(logs[n].mean())) if n in fid else "" for n in numbers)
-        lines.append([f"T = {T}, {schedule}, {sampler}", str(len(fid)), *means, found.times()])
+        lines.append([f"T = {T}, {schedule}, {sampler}", str(len(fid)), *means, found.times() if found else ""])
     return ["Cells", "Seeds", *(f"{n} epochs" for n in numbers), f"Longest against {usual}"], lines
