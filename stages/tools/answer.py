@@ -79,17 +79,20 @@ def _ends(logs: pd.DataFrame, cells: tuple[str, str], all_T: Sequence[int], conf
 def _elsewhere(name: str, rows: Sequence[Row], confidence: float) -> str:
     """The ratio of cosine's distance to sigmoid's with another network, at its smallest and largest T.
 
-    The mean over T, which the claim is about, would hide that the ratio depends on T; but two seeds tell no more.
+    The mean over T, which the claim is about, would hide that the ratio depends on T. With fewer than three seeds it is
+    the mean all the same, since the intervals at single T would say nothing.
     """
     logs, all_T = logs_of(results(rows), "fid"), sorted({row["T"] for row in rows})
 
-    def found(*T: int) -> str:
+    def found(*T: int, of: str = "") -> str:
         cosine, sigmoid = ([(schedule, "ancestral", each) for each in T] for schedule in ("cosine", "sigmoid"))
         one = ratio(logs, cosine, sigmoid, confidence)
-        return "" if one is None else one.times()
+        return "" if one is None else one.times(of)
 
+    if len(logs) < ENOUGH:
+        return found(*all_T, of=name)
     by_T = [f"{found(T)} at T = {T}" for T in dict.fromkeys((all_T[0], all_T[-1]))]
-    return (found(*all_T) if len(logs) < ENOUGH else " and ".join(by_T)) + f" ({name})"
+    return f"{' and '.join(by_T)} ({name})"
 
 
 def _worse(claim: Row) -> Ratio:
