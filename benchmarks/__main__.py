@@ -9,6 +9,7 @@ import typer
 
 from benchmarks import distances, peak, pipeline, report
 from benchmarks.measure import alternate, in_processes, layouts, machine
+from stages.support.cli import command_line
 
 RESULTS = Path("benchmarks/results.json")
 ROUNDS = 3
@@ -65,4 +66,6 @@ MEASURES: dict[str, Callable[[], Any]] = {
 }
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    command_line(app)

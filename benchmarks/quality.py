@@ -34,6 +34,7 @@ from ddpm.training.loop import Recipe
 from stages.inputs.embedder import Embedder
 from stages.support import settings
 from stages.support.cells import CLASSIFIER, DIGITS, REFERENCE
+from stages.support.cli import command_line
 
 RESULTS = Path("benchmarks/quality.json")
 SAMPLES = 500
@@ -175,4 +176,6 @@ def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peer
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    command_line(app)

@@ -22,7 +22,7 @@ from ddpm.core.device import choose
 from ddpm.core.mnist import to_uint8
 from ddpm.errors import StudyError
 from ddpm.network.checkpoint import load_network
-from ddpm.quality.frechet import frechet_distance
+from ddpm.quality.frechet import fit_gaussian, gaussian_distance
 from ddpm.sampling.graph import sample_chain
 from ddpm.sampling.inference import sampling_denoiser
 from ddpm.sampling.samplers import get_sampler
@@ -30,6 +30,7 @@ from stages.analysis.variance import rounding
 from stages.inputs.embedder import Embedder
 from stages.support import parallel, settings
 from stages.support.cells import REFERENCE, Cell
+from stages.support.cli import command_line
 from stages.support.data import read_schedule
 
 RESULTS = Path("benchmarks/rounding.json")
@@ -63,16 +64,17 @@ def main() -> None:
     params = settings.load()
     if choose(**params.compute.model_dump())[1] != torch.bfloat16:
         raise StudyError("the study computes in float32 here", where="compute.precision", hint="use another machine")
-    real = artifacts.read_tensors(REFERENCE)[0]["reference"]
+    real = fit_gaussian(artifacts.read_tensors(REFERENCE)[0]["reference"])
     embed = Embedder(params.extractor, "cpu")
     cells: list[dict[str, Any]] = []
     for cell in (cell for cell in params.grid.cells() if cell.T in T):
         found: dict[str, Any] = {"schedule": cell.schedule, "T": cell.T, "seed": cell.seed}
         features = artifacts.read_tensors(cell.features(SAMPLER))[0]["samples"]
-        found["study"] = frechet_distance(features, real)
+        found["study"] = gaussian_distance(fit_gaussian(features), real)
         for name, dtype in PRECISIONS.items():
             images = sample(cell, dtype)
-            found[name] = frechet_distance(embed(images, f"features of {cell} in {name}"), real)
+            of_them = fit_gaussian(embed(images, f"features of {cell} in {name}"))
+            found[name] = gaussian_distance(of_them, real)
         print(json.dumps(found), flush=True)
         cells.append(found)
     embed.forget()
@@ -82,4 +84,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    command_line(app)

@@ -1,8 +1,8 @@
 """Every file format of the study, each written at once or not at all.
 
 Tensors travel as safetensors (weights, features) or npy (images, tables), records as JSON or JSON lines. Nothing here
-holds a pickle, a time, a run id or a host name: equal inputs give equal bytes. JSON and CSV are rounded to ten digits,
-beyond which a sum depends on the machine that makes it.
+holds a pickle, a time, a run id or a host name: equal inputs give equal bytes. JSON and CSV, not JSON lines, are
+rounded to ten digits, beyond which a sum depends on the machine that makes it.
 """
 
 import csv
@@ -54,6 +54,8 @@ def _cure(error: OSError) -> str:
     """What helps against an error of the file system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free space"
+    if error.errno == errno.EISDIR:
+        return "move the folder away"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "correct the permissions, or use another folder"
     return "use another folder or file system"
@@ -91,17 +93,26 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StudyError(f"cannot remove: {error.strerror}", where=str(path), hint="permissions") from error
+        raise StudyError(f"cannot remove: {error.strerror}", where=str(path), hint=_cure(error)) from error
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file; StudyError when it is missing or unreadable."""
+MADE_BY_DVC = "run `dvc repro` to make it"
+
+
+def read_bytes(path: Path, hint: str = MADE_BY_DVC) -> bytes:
+    """The whole file; StudyError with this hint when it is missing or unreadable."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StudyError(
-            f"cannot read: {error.strerror}", where=str(path), hint="run `dvc repro` to make it"
-        ) from error
+        raise StudyError(f"cannot read: {error.strerror}", where=str(path), hint=hint) from error
+
+
+def read_text(path: Path, hint: str = MADE_BY_DVC) -> str:
+    """The whole file, UTF-8; StudyError with this hint when it is missing, unreadable or other text."""
+    try:
+        return read_bytes(path, hint).decode()
+    except UnicodeDecodeError as error:
+        raise StudyError("not UTF-8", where=str(path), hint=hint) from error
 
 
 def rounded(value: Any) -> Any:
@@ -124,10 +135,15 @@ def _no_number(word: str) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON; StudyError when it is damaged."""
+    return parse_json(read_bytes(path), str(path))
+
+
+def parse_json(data: bytes, where: str) -> Any:
+    """The value of a JSON file's bytes; StudyError when they are none."""
     try:
-        return json.loads(read_bytes(path), parse_constant=_no_number)
+        return json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise StudyError(f"not JSON: {error}", where=str(path), hint="delete it and run `dvc repro`") from error
+        raise StudyError(f"not JSON: {error}", where=where, hint="delete it and run `dvc repro`") from error
 
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -145,7 +161,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows that share their keys, rounded; the first row gives the columns and their order."""
+    """Write rows that share their keys, rounded, at least one; the first row gives the columns and their order."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -106,12 +106,14 @@ def make_schedule(name: str, T: int, *, kind: str = "", **parameters: float) -> 
     where = f"schedule {name}, T = {T}"
     kind = kind or name
     if kind not in SCHEDULES:
-        close = difflib.get_close_matches(kind, SCHEDULES, n=1)
+        close = difflib.get_close_matches(str(kind), SCHEDULES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SCHEDULES)}"
-        raise StudyError(f"unknown schedule {kind!r}", hint=hint)
+        raise StudyError(f"unknown schedule {kind!r}", where=where if kind != name else "", hint=hint)
     if isinstance(T, bool) or not isinstance(T, int) or not 2 <= T <= MAX_T:
         raise StudyError("T must be a whole number of steps", where=where, hint=f"choose 2 .. {MAX_T}")
     rescale = parameters.pop("zero_terminal_snr", False)
+    if not isinstance(rescale, bool):  # Hydra reads `no` as text, which counts as true
+        raise StudyError(f"zero_terminal_snr must be true or false, not {rescale!r}", where=where)
     known = list(inspect.signature(SCHEDULES[kind]).parameters)[1:]
     for key, value in parameters.items():
         if key not in known:

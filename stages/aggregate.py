@@ -1,15 +1,12 @@
 """Collect the results of all cells in tables, a summary and figures, with FID = f(T)."""
 
-import sys
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import typer
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
@@ -19,13 +16,13 @@ from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.grid_summary import summarise
-from stages.analysis.runs import beside_the_grid, other_seeds
+from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
 from stages.analysis.training_log import epoch_losses
 from stages.figures import first_step, metrics, plots, quality
 from stages.figures.encode import png_of
 from stages.support import data, settings
 from stages.support.cells import BASELINE, FIGURES, METRICS, RESULTS, Cell
-from stages.support.cli import command_line
+from stages.support.cli import command_line, show
 from stages.support.data import read_schedule
 
 app = typer.Typer(add_completion=False)
@@ -124,11 +121,18 @@ def _level_curves(grid: settings.Grid) -> dict[tuple[str, int], dict[float, floa
     return curves
 
 
-def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
+def finite_gains(audits: list[Row]) -> dict[tuple[str, int], float]:
+    """(schedule, T) -> gain of the first reverse step, without those where alpha_T = 0, whose samplers skip it."""
+    gains = {(row["schedule"], row["T"]): row["last_step_gain"] for row in audits}
+    return {key: gain for key, gain in gains.items() if gain is not None}
+
+
+def _draw(params: settings.Params, rows: list[Row], losses: list[Row], audits: list[Row]) -> dict[str, Figure]:
     """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
-    every = [*rows, *other_seeds(params)]
-    at_other_T, after_epochs = beside_the_grid(params)
+    runs = kept_runs()
+    every = [*rows, *other_seeds(params, runs)]
+    at_other_T, after_epochs = beside_the_grid(params, runs)
     marked = (min(grid.T), max(grid.T))
     tables = {name: {T: read_schedule(Cell(name, T, 0)).alpha_bar.numpy() for T in grid.T} for name in grid.schedule}
     drawn = {
@@ -150,11 +154,8 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
-    gains = {
-        (name, T): float(read_schedule(Cell(name, T, 0)).alpha[-1]) ** -0.5 for name in grid.schedule for T in grid.T
-    }
     unclipped = [row for row in every if row["sampler"] == "ancestral" and "mean_pixel" in row]
-    drawn["brightness"] = first_step.brightness(unclipped, gains)
+    drawn["brightness"] = first_step.brightness(unclipped, finite_gains(audits))
     for sampler in grid.sampler:
         shown = {
             (row["schedule"], row["T"]): (
@@ -177,38 +178,32 @@ def same_cells(usual: list[Row], after_epochs: list[Row]) -> list[Row]:
 def print_table(summary: dict[str, Any], grid: settings.Grid, foot: str) -> None:
     """FID of every cell on stdout: one row per schedule and sampler, one column per T."""
     floor = summary["measured_with"]["fid_floor"]
-    table = Table(title=f"FID = f(T); baseline, held-out real images: {floor:.2f}", caption=foot)
+    table = Table(title=f"FID = f(T); baseline, real images: {floor:.2f}", caption=foot)
     table.add_column("schedule, sampler")
     for T in grid.T:
         table.add_column(f"T = {T}", justify="right")
     for schedule, sampler in product(grid.schedule, grid.sampler):
         fids = summary["fid"][sampler][schedule]
         table.add_row(f"{schedule}, {sampler}", *(f"{fids[str(T)]:.2f}" for T in grid.T))
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
-
-
-def save_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG."""
-    artifacts.write_bytes(path, png_of(figure))
+    show(table, 110)
 
 
 @app.command(help=__doc__)
 def main() -> None:
     params = settings.load()
     losses = [row for cell in params.grid.cells() for row in loss_rows(cell)]
-    rows = collect(params.grid, losses)
-    artifacts.write_csv(METRICS / "fid_of_T.csv", rows)
-    artifacts.write_csv(METRICS / "loss.csv", losses)
-    artifacts.write_csv(METRICS / "schedules.csv", audit_rows(params.grid))
-    artifacts.write_csv(METRICS / "ideal.csv", ideal_rows(params))
+    rows, audits, ideals = collect(params.grid, losses), audit_rows(params.grid), ideal_rows(params)
     summary = summarise(rows, artifacts.read_json(RESULTS / "classifier.json"))
+    figures = {name: png_of(figure) for name, figure in _draw(params, rows, losses, audits).items()}
+    for name, table in {"fid_of_T": rows, "loss": losses, "schedules": audits, "ideal": ideals}.items():
+        artifacts.write_csv(METRICS / f"{name}.csv", table)
     artifacts.write_json(METRICS / "summary.json", {name: part for name, part in summary.items() if name != "fid"})
     by_schedule = summary["fid"][params.grid.sampler[0]]
     for schedule in params.schedules:  # a row each of `dvc metrics show`; all, so that no grid deletes a file of Git's
         of_T = {str(T): by_schedule[schedule][str(T)] for T in params.grid.T} if schedule in by_schedule else {}
         artifacts.write_json(METRICS / "fid" / f"{schedule}.json", of_T, sort=False)
-    for name, figure in _draw(params, rows, losses).items():
-        save_figure(FIGURES / f"{name}.png", figure)
+    for name, picture in figures.items():
+        artifacts.write_bytes(FIGURES / f"{name}.png", picture)
     print_table(summary, params.grid, caption(rows[0]))
 
 

@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis import networks
-from stages.analysis.rules import Rules, parse_rules
-from stages.analysis.runs import TABLE, every_row, other_seeds, parameters, rankings
+from stages.analysis.rules import Rules
+from stages.analysis.runs import TABLE, Run, every_row, kept_runs, other_seeds, parameters, rankings
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import Tables, results
 from stages.analysis.variance import components
 from stages.analysis.verdicts import ClaimResult, confirmatory
 from stages.support import settings
 from stages.support.cells import METRICS, Cell
-from stages.support.cli import command_line
+from stages.support.cli import command_line, show
 from stages.support.data import read_schedule
+from stages.support.strict_yaml import read_yaml
 
 app = typer.Typer(add_completion=False)
 
@@ -34,9 +34,9 @@ def _warn(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def read_tables(params: settings.Params, rules: Rules) -> Tables:
+def read_tables(params: settings.Params, rules: Rules, runs: list[Run]) -> Tables:
     """The data that the claims are tested on: committed tables and betas; no samples, no models."""
-    every = [*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, _warn, any_sampler=True)]
+    every = [*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, runs, _warn, any_sampler=True)]
     rows = results(sorted(every, key=lambda row: params.grid.schedule.index(row["schedule"])))
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
@@ -46,7 +46,7 @@ def read_tables(params: settings.Params, rules: Rules) -> Tables:
             raise StudyError(f"unknown column {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
     grid = params.grid
     bars = {s: {T: read_schedule(Cell(s, T, 0)).alpha_bar.numpy() for T in grid.T} for s in grid.schedule}
-    taus = rankings(params, rules.sampler)
+    taus = rankings(params, runs, rules.sampler)
     return Tables(rows, bars, taus, rules.quality, rules.sampler, rules.confidence)
 
 
@@ -72,7 +72,7 @@ def print_table(found: list[ClaimResult]) -> None:
         table.add_column(column)
     for result in found:
         table.add_row(result.claim, result.says, *_shown(result))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    show(table, 140)
 
 
 def print_networks(others: dict[str, Any]) -> None:
@@ -84,19 +84,19 @@ def print_networks(others: dict[str, Any]) -> None:
         table.add_column(f"{name} (T = {steps}; seeds {seeds})")
     for claim in next(iter(others.values()))["claims"]:
         table.add_row(claim, *(network["claims"][claim]["verdict"] for network in others.values()))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    show(table, 140)
 
 
 @app.command(help=__doc__)
 def main() -> None:
     params = settings.load()
-    text = artifacts.read_bytes(CLAIMS_FILE)
-    rules = parse_rules(text.decode(), str(CLAIMS_FILE))
-    tables = read_tables(params, rules)
+    rules = read_yaml(Rules, CLAIMS_FILE)
+    runs = kept_runs()
+    tables = read_tables(params, rules, runs)
     found = confirmatory(tables, rules)
     first = rules.first_confirmatory_seed
     about = {
-        "claims_yaml_sha256": hashlib.sha256(text).hexdigest(),
+        "claims_yaml_sha256": hashlib.sha256(artifacts.read_bytes(CLAIMS_FILE)).hexdigest(),
         "fixed_at": rules.fixed_at,
         "quality": rules.quality,
         "sampler": rules.sampler,
@@ -104,12 +104,13 @@ def main() -> None:
         "seeds": [seed for seed in tables.seeds if seed >= first],
         "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
-    names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
-    others = networks.verdicts(networks.find(names, params, _warn), rules)
+    names = read_yaml(networks.Networks, NETWORKS_FILE).networks
+    others = networks.verdicts(networks.find(names, params, runs, _warn), rules)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
+    rows = every_row(params, artifacts.read_csv(METRICS / TABLE), runs)
+    variance = components(rows, parameters(params), rules.sampler, rules.quality)
     artifacts.write_json(METRICS / "claims.json", written, sort=False)  # in the order of conf/claims.yaml
-    rows = every_row(params, artifacts.read_csv(METRICS / TABLE))
-    artifacts.write_json(METRICS / "variance.json", components(rows, parameters(params), rules.sampler, rules.quality))
+    artifacts.write_json(METRICS / "variance.json", variance)
     print_table(found)
     if others:
         print_networks(others)

@@ -1,22 +1,21 @@
 """Estimate the effects of single changes and write metrics/comparisons.json."""
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.comparisons import compare_all
-from stages.analysis.rules import parse_changes
-from stages.analysis.runs import TABLE, every_row, parameters
+from stages.analysis.rules import Changes, check_names
+from stages.analysis.runs import TABLE, every_row, kept_runs, parameters
 from stages.support import settings
 from stages.support.cells import METRICS
-from stages.support.cli import command_line
+from stages.support.cli import command_line, show
+from stages.support.strict_yaml import read_yaml
 
 app = typer.Typer(add_completion=False)
 
@@ -32,21 +31,21 @@ def print_table(found: dict[str, dict[str, Any]]) -> None:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.3f} times"
         interval = "" if row["high"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         table.add_row(name, ratio, interval, str(row["pairs"]), str(row["seeds"]), row["verdict"])
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    show(table, 140)
 
 
 @app.command(help=__doc__)
 def main() -> None:
     params = settings.load()
     usual = parameters(params)
-    text = artifacts.read_bytes(FILE)
-    rules = parse_changes(text.decode(), {"schedule", "T", "sampler", *usual}, str(FILE))
-    rows = every_row(params, artifacts.read_csv(METRICS / TABLE))
+    rules = read_yaml(Changes, FILE)
+    check_names(rules, {"schedule", "T", "sampler", *usual}, str(FILE))
+    rows = every_row(params, artifacts.read_csv(METRICS / TABLE), kept_runs())
     if rules.quality not in rows[0]:
         raise StudyError(f"unknown column {rules.quality!r}", where=str(FILE), hint="correct `quality`")
     found = compare_all(rows, rules, usual)
     about = {"quality": rules.quality, "confidence": rules.confidence}
-    sha256 = hashlib.sha256(text).hexdigest()
+    sha256 = hashlib.sha256(artifacts.read_bytes(FILE)).hexdigest()
     artifacts.write_json(METRICS / "comparisons.json", about | {"comparisons_yaml_sha256": sha256, "changes": found})
     print_table(found)
 

@@ -12,7 +12,7 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
-from stages.analysis.runs import beside_the_grid, other_seeds, parameters
+from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds, parameters
 from stages.analysis.summary import sentences
 from stages.analysis.tables import p_value
 from stages.figures import metrics, plots, quality
@@ -46,7 +46,8 @@ MECHANISM = (
     ),
     (
         "brightness",
-        "Mean pixel of a cell's samples against the error's mean at t = T, as the first reverse step multiplies it.",
+        "Mean pixel value of a cell's samples against the mean of the network's error at t = T times the gain of the "
+        "first reverse step, with the sign reversed.",
     ),
 )
 METRICS_CHECKED = (
@@ -113,7 +114,7 @@ def in_script(value: Any) -> str:
 
 @app.command(help=__doc__)
 def main() -> None:
-    params = settings.load()
+    params, runs = settings.load(), kept_runs()
     rows = artifacts.read_csv(METRICS / "fid_of_T.csv")
     claims, validation, changes, variance = (
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons", "variance")
@@ -122,10 +123,10 @@ def main() -> None:
         part["factor"] = math.exp(math.sqrt(part["variance"]))
     ran = [(name, row) for name, row in changes["changes"].items() if row["ratio"] is not None]
     done = dict(sorted(ran, key=lambda change: change[1]["ratio"]))  # the largest effects are at both ends
-    every = [*rows, *other_seeds(params)]
+    every = [*rows, *other_seeds(params, runs)]
     audits = artifacts.read_csv(METRICS / "schedules.csv")
     marked = (min(params.grid.T), max(params.grid.T))
-    at_all_T = [*every, *beside_the_grid(params)[0]]
+    at_all_T = [*every, *beside_the_grid(params, runs)[0]]
     chart = quality.distance_of_T(at_all_T, "fid", "fid_floor", "", marked)
     of_epochs = FIGURES / "fid_of_epochs.png"
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)

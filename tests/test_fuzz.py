@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from ddpm import artifacts
 from ddpm.core import mnist
 from ddpm.errors import StudyError
-from stages.analysis.rules import parse_rules
+from stages.analysis.rules import Rules
 from stages.fetch import nsfwjs, sources
 from stages.support import settings
+from stages.support.strict_yaml import parse_yaml
 from stages.weights import load_checkpoint
 from tests.conftest import ROOT, idx_images, idx_labels, strokes
 
@@ -118,7 +119,7 @@ DECODERS: dict[str, tuple[int, Callable[[Path], bytes], Callable[[bytes, Path], 
         lambda data, _: load_checkpoint(data, "x"),
     ),
     "params.yaml": (60, lambda _: PARAMS, text(settings.parse)),
-    "conf/claims.yaml": (150, lambda _: RULES, text(lambda words: parse_rules(words, "x"))),
+    "conf/claims.yaml": (150, lambda _: RULES, text(lambda words: parse_yaml(Rules, words, "x"))),
 }  # fmt: skip
 
 

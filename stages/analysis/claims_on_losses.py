@@ -40,7 +40,9 @@ def sigmoid_loss(tables: Tables, slightly: float) -> Finding:
     own = _sigmoid_to_others(tables, "loss_simple")
     worse = statistics.above(own, 0.0, tables.confidence)
     not_much = statistics.below(own, math.log1p(slightly), tables.confidence)
-    sure = spread(worse.low, worse.high, f"slightly: at most {1 + slightly:.2f} times")
+    most = f"at most {1 + slightly:.2f} times"
+    much = worse.low > math.log1p(slightly)
+    sure = spread(worse.low, worse.high, f"more than slightly, which is {most}" if much else f"slightly: {most}")
     plain = (
         f"sigmoid's loss is {times(float(own.mean()))}{sure} the geometric mean of the other two's under each "
         f"schedule's own weighting"

@@ -32,7 +32,7 @@ def gaussian_end(tables: Tables, limit: float) -> Finding:
     }
     plain = (
         f"sqrt(alpha_bar_T) is up to {worst:.3f}; threshold: {limit:.3f}; the KL of x_T to N(0, I) is up to "
-        f"{max(kl.values()):.2f} nats an image"
+        f"{max(kl.values()):.2f} nats per image"
     )
     return Finding(statistics.exact(worst, holds=worst <= limit), "largest sqrt(alpha_bar_T)", plain, left | kl)
 

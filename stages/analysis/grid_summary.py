@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scipy import stats
+
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis.tables import Row, results
 
 
 def summarise(rows: Sequence[Row], classifier: Row) -> dict[str, Any]:
-    """FID by sampler, schedule and T, averaged over seeds, and how it was measured.
+    """FID by sampler, schedule and T, geometric means over the seeds, and how it was measured.
 
     Args:
         rows: of fid_of_T.csv, at least one.
@@ -16,7 +18,7 @@ def summarise(rows: Sequence[Row], classifier: Row) -> dict[str, Any]:
     """
     table = results(rows)
     fid: dict[str, dict[str, dict[str, float]]] = {}
-    for (sampler, schedule, T), mean in table.groupby(["sampler", "schedule", "T"])["fid"].mean().items():
+    for (sampler, schedule, T), mean in table.groupby(["sampler", "schedule", "T"])["fid"].agg(stats.gmean).items():
         fid.setdefault(sampler, {}).setdefault(schedule, {})[str(T)] = float(mean)
     best = rows[int(table["fid"].argmin())]
     names = ("extractor", "weights_sha256", "samples", "reference_images", "fid_floor", "fid_floor_std")

@@ -7,11 +7,11 @@ from pydantic import Field, StrictStr
 
 from ddpm.errors import StudyError
 from stages.analysis.rules import Rules
-from stages.analysis.runs import Run, differences, kept_runs, taus_of
+from stages.analysis.runs import Run, differences, taus_of
 from stages.analysis.tables import AXES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
 from stages.support import settings
-from stages.support.strict_yaml import Strict, parse_yaml
+from stages.support.strict_yaml import Strict
 
 OF_A_NETWORK = {"network", "train", "compute"}  # what may differ from this study: the network and its training
 
@@ -22,35 +22,32 @@ class Networks(Strict):
     networks: dict[StrictStr, Annotated[tuple[StrictStr, ...], Field(min_length=1)]]
 
 
-def parse_networks(text: str, where: str) -> dict[str, tuple[str, ...]]:
-    """Validate the text of a conf/networks.yaml; StudyError that names the first wrong key."""
-    return parse_yaml(Networks, text, where).networks
-
-
 def find(
-    names: Mapping[str, Sequence[str]], ours: settings.Params, say: Callable[[str], object]
+    names: Mapping[str, Sequence[str]], ours: settings.Params, runs: Sequence[Run], say: Callable[[str], object]
 ) -> dict[str, list[Run]]:
     """The kept runs of each network; those that differ from this study in more than the network are excluded.
+
+    Runs that are not there are left out: they have not been made yet.
 
     Raises:
         StudyError: two runs that are of one network by name differ in a parameter.
     """
-    kept = {run.folder.name: run for run in kept_runs()}
+    kept = {run.folder.name: run for run in runs}
     found = {}
     for name, wanted in names.items():
-        runs = [kept[folder] for folder in wanted if folder in kept]
-        for run in runs[1:]:
-            first, other = runs[0].params, run.params
+        its = [kept[folder] for folder in wanted if folder in kept]
+        for run in its[1:]:
+            first, other = its[0].params, run.params
             if differ := sorted({*differences(first, other), *differences(other, first)}):
                 raise StudyError(
-                    f"{run.folder} and {runs[0].folder} are not of one network: they differ in {', '.join(differ)}",
+                    f"{run.folder} and {its[0].folder} are not of one network: they differ in {', '.join(differ)}",
                     where="conf/networks.yaml",
                 )
-        more = sorted({name for run in runs for name in differences(ours, run.params)} - OF_A_NETWORK)
+        more = sorted({group for run in its for group in differences(ours, run.params)} - OF_A_NETWORK)
         if more:
             say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")
-            runs = []
-        found[name] = runs
+            its = []
+        found[name] = its
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from ddpm.errors import StudyError
-from stages.support.strict_yaml import Strict, parse_yaml
+from stages.support.strict_yaml import Strict
 
 Confidence = Annotated[float, Field(gt=0.5, lt=1)]
 
@@ -58,23 +58,16 @@ class Changes(Strict):
     changes: Annotated[dict[str, Change], Field(min_length=1)]
 
 
-def parse_rules(text: str, where: str) -> Rules:
-    """Validate the text of a conf/claims.yaml; StudyError that names the first wrong key."""
-    return parse_yaml(Rules, text, where)
-
-
-def parse_changes(text: str, known: set[str], where: str) -> Changes:
-    """Validate the text of a conf/comparisons.yaml; StudyError that names the first wrong key.
+def check_names(changes: Changes, known: set[str], where: str) -> None:
+    """StudyError that names the first change that cannot be compared.
 
     Args:
-        text: YAML.
+        changes: of conf/comparisons.yaml.
         known: axes and parameters that a change may name.
         where: the file, for errors.
     """
-    found = parse_yaml(Changes, text, where)
-    for name, change in found.changes.items():
+    for name, change in changes.changes.items():
         wrong = sorted(set(change.before) - known) or sorted(set(change.before) ^ set(change.after))
         if wrong:
             hint = "both sides name the same axes (schedule, T, sampler) or parameters (network.attention)"
             raise StudyError(f"changes.{name}: {wrong[0]} cannot be compared", where=where, hint=hint)
-    return found

@@ -42,7 +42,7 @@ def kept_runs() -> list[Run]:
 
 def _parameters_of(folder: Path) -> settings.Params:
     hint = "restore the folder from Git, or remove it"
-    return settings.load(folder / settings.PATH, absent=hint, wrong=hint)
+    return settings.read(folder / settings.PATH, absent=hint, wrong=hint)
 
 
 def parameters(params: settings.Params) -> dict[str, Any]:
@@ -50,22 +50,26 @@ def parameters(params: settings.Params) -> dict[str, Any]:
     return settings.flat(params.model_dump(mode="json", exclude=_FREE)) | {"data.name": params.data.name}
 
 
-def every_row(ours: settings.Params, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of this study (``own``) and of all kept runs, each with its ``run`` and the parameters of that run.
+def every_row(ours: settings.Params, own: list[dict[str, Any]], runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Rows of this study (``own``) and of kept runs, each with its ``run`` and the parameters of that run.
 
     A cell is excluded if its schedule has the same name but other parameters than in this study.
     """
-    runs = [("", ours, own), *((run.folder.name, run.params, run.rows) for run in kept_runs())]
+    every = [("", ours, own), *((run.folder.name, run.params, run.rows) for run in runs)]
     return [
         {"run": name} | parameters(params) | row
-        for name, params, rows in runs
+        for name, params, rows in every
         for row in rows
         if params.schedules.get(row["schedule"]) == ours.schedules.get(row["schedule"])
     ]
 
 
 def other_seeds(
-    ours: settings.Params, say: Callable[[str], object] = lambda _: None, *, any_sampler: bool = False
+    ours: settings.Params,
+    runs: Iterable[Run],
+    say: Callable[[str], object] = lambda _: None,
+    *,
+    any_sampler: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows of the kept runs that are ours but for the seed or the sampler.
 
@@ -74,12 +78,13 @@ def other_seeds(
 
     Args:
         ours: parameters of this study.
+        runs: that were kept.
         say: called with the runs and seeds that are excluded, and why.
         any_sampler: also samplers that the grid lacks.
     """
     grid, rows = ours.grid, []
     taken = {(cell.schedule, cell.seed, sampler) for cell in grid.cells() for sampler in grid.sampler}
-    for run in kept_runs():
+    for run in runs:
         differ = differences(ours, run.params)
         if differ:
             say(f"{run.folder} is excluded from the claims: it differs in {', '.join(differ)}")
@@ -99,7 +104,7 @@ def other_seeds(
     return rows
 
 
-def beside_the_grid(ours: settings.Params) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def beside_the_grid(ours: settings.Params, runs: Iterable[Run]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What kept runs have of our schedules and samplers: at T beside the grid's, and after other numbers of epochs.
 
     Returns:
@@ -107,7 +112,7 @@ def beside_the_grid(ours: settings.Params) -> tuple[list[dict[str, Any]], list[d
     """
     grid, at_other_T, after_epochs = ours.grid, list[dict[str, Any]](), list[dict[str, Any]]()
     taken = set()
-    for run in kept_runs():
+    for run in runs:
         epochs = run.params.train.epochs
         alike = run.params.model_copy(
             update={"train": run.params.train.model_copy(update={"epochs": ours.train.epochs})}
@@ -147,7 +152,7 @@ def taus_of(
     return found
 
 
-def rankings(ours: settings.Params, sampler: str) -> dict[int, float]:
+def rankings(ours: settings.Params, runs: Iterable[Run], sampler: str) -> dict[int, float]:
     """Seed -> mean tau at n = 32 of this study and of the kept runs that join it."""
-    joined = [(run.folder, run.params) for run in kept_runs() if not differences(ours, run.params)]
+    joined = [(run.folder, run.params) for run in runs if not differences(ours, run.params)]
     return taus_of([*joined, (FOLDER.parent, ours)], sampler, ours.grid.schedule, ours.grid.T)

@@ -20,14 +20,17 @@ def sentences(rows: Sequence[Row], sampler: str) -> list[str]:
     means = chosen.groupby(["schedule", "T"], sort=False)["fid"].agg(stats.gmean)
     schedule, T = means.idxmin()
     found = [
-        f"Best is {schedule} at T = {T}: FID {means.min():.2f} ({sampler} sampler); the baseline, FID of held-out real "
-        f"images, is {chosen['fid_floor'].mean():.2f}."
+        f"Of T = {chosen['T'].min()} to {chosen['T'].max()}, {schedule} is best at T = {T}: FID {means.min():.2f} "
+        f"({sampler} sampler); the baseline, FID of real training images outside the reference set, is "
+        f"{chosen['fid_floor'].mean():.2f}."
     ]
     for name in chosen["schedule"].unique():
         of_T = means[name]
         low, high = of_T.idxmin(), of_T.idxmax()
         found.append(f"{name}: from {of_T[low]:.2f} at T = {low} to {of_T[high]:.2f} at T = {high}.")
-    seeds = chosen["seed"].nunique()
+    seeds = sorted(chosen["seed"].unique().tolist())
     one = "one training seed per configuration: differences of 0.1 or 0.2 are not evidence"
-    spread = one if seeds == 1 else f"{seeds} training seeds per configuration, of which FIDs are geometric means"
+    names = ", ".join(map(str, seeds))
+    more = f"{len(seeds)} training seeds ({names}), of which FIDs are geometric means"
+    spread = one if len(seeds) == 1 else more
     return [*found, f"Measured with {rows[0]['samples']:,} samples per configuration and {spread}."]

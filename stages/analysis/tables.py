@@ -200,7 +200,7 @@ def per_seed(values: pd.Series) -> pd.Series:
     return found
 
 
-def contrast(tables: Tables, column: str, first: str, second: str, sampler: str | None = None) -> pd.Series:
+def contrast(tables: Tables, column: str, first: str, second: str) -> pd.Series:
     """Log ratio of two schedules' values, mean over T, one a seed that has both."""
-    difference = tables.logs(column, first, sampler) - tables.logs(column, second, sampler)
+    difference = tables.logs(column, first) - tables.logs(column, second)
     return per_seed(difference.mean(axis=1, skipna=False))

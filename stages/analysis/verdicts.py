@@ -115,7 +115,7 @@ def _needed(evidence: Evidence, verdict: Verdict, claims: int, confidence: float
         return None
     more_than = 1 if verdict in statistics.DECIDED else evidence.n
     if not all(holds(part) for part in evidence.given):
-        return "what it presupposes does not hold by the estimate"
+        return "its premise is contradicted by the estimate"
     found = seeds_needed(evidence, claims, confidence, narrow, more_than)
     return f"more than {MOST:,} seeds needed" if found is None else f"about {found[0]} seeds needed to {found[1]}"
 

@@ -90,6 +90,14 @@ def found_in(directory: str, pin: Pin) -> Path | None:
         raise StudyError(
             "no such user", where=f"data.directory {directory}", hint="set an existing directory"
         ) from error
+    try:
+        return _found_below(folder, directory, pin)
+    except OSError as error:
+        hint = "correct its permissions, or set another directory"
+        raise StudyError(f"cannot read: {error.strerror}", where=f"data.directory {directory}", hint=hint) from error
+
+
+def _found_below(folder: Path, directory: str, pin: Pin) -> Path | None:
     if not folder.is_dir():
         raise StudyError("directory not found", where=f"data.directory {directory}", hint="set an existing directory")
     names = list(dict.fromkeys((pin.name, pin.name.replace("-idx", ".idx"))))

@@ -47,10 +47,11 @@ def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> F
     Args:
         rows: ``schedule``, ``T``, ``sampler``, ``end_error_mean``, ``mean_pixel``, of one sampler without a clip.
         gains: (schedule, T) -> 1 / sqrt(alpha_T), by which the first step multiplies the error of epsilon; its sign is
-            reversed, so an error below 0 makes the images brighter.
+            reversed, so an error below 0 makes the images brighter. Rows without a gain are not drawn.
     """
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
+    rows = [row for row in rows if (row["schedule"], row["T"]) in gains]
     shades = colours([row["schedule"] for row in rows])
     for schedule in dict.fromkeys(row["schedule"] for row in rows):
         chosen = [row for row in rows if row["schedule"] == schedule]

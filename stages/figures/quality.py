@@ -63,7 +63,7 @@ def distance_of_T(
     Args:
         rows: ``schedule``, ``T``, ``seed``, ``sampler``, and the two columns.
         column: the distance, ``fid`` or another.
-        floor: the column of the baseline, the distance of held-out real images.
+        floor: the column of the baseline, the distance of real training images outside the reference set.
         caption: extractor, weights, n.
         marked: the range of the grid's T, where others are shown as well.
     """

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, Protocol
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from ddpm.errors import StudyError
@@ -68,6 +69,12 @@ def command_line(app: typer.Typer) -> None:
         raise SystemExit(1) from None
 
 
+def show(table: Table, width: int) -> None:
+    """Print a table on stdout, as wide as the terminal; of a given width elsewhere, and not on a closed stdout."""
+    if sys.stdout is not None:
+        Console(width=None if sys.stdout.isatty() else width).print(table)
+
+
 class Advance(Protocol):
     """Advance the progress by a number of units."""
 
@@ -117,18 +124,15 @@ def progress(label: str, total: int, unit: str) -> Iterator[Advance]:
         left = f", {clock((total - count) / rate)} left" if 0 < count < total else ""
         print(f"{label}: {count:,}/{total:,} {unit}, {rate:,.0f}/s{left}", file=sys.stderr, flush=True)
 
-    def advance(done: int) -> None:
-        nonlocal count, last
-        count += done
-        if time.monotonic() - last >= _PLAIN_SECONDS:
-            last = time.monotonic()
-            line()
-
     lock = threading.Lock()  # several threads may advance
 
-    def safely(done: int) -> None:
+    def advance(done: int) -> None:
+        nonlocal count, last
         with lock:
-            advance(done)
+            count += done
+            if time.monotonic() - last >= _PLAIN_SECONDS:
+                last = time.monotonic()
+                line()
 
-    yield safely
+    yield advance
     line()

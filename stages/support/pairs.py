@@ -26,6 +26,7 @@ class Limit:
     value: int
     limit_name: str
     limit: int
+    hint: str = "lower the first or raise the second"
 
 
 def _limits(params: "Params") -> Iterator[Limit]:
@@ -33,7 +34,7 @@ def _limits(params: "Params") -> Iterator[Limit]:
     yield Limit("sample.images", sample, "reference.floor_images", real.floor_images)
     yield Limit("sample.images", sample, "reference.images", real.images)
     pool = real.images + real.floor_images
-    yield Limit("reference.images + reference.floor_images", pool, "the training images", REAL_IMAGES)
+    yield Limit("reference.images + reference.floor_images", pool, "the training images", REAL_IMAGES, "lower them")
     yield Limit("validation.images", params.validation.images, "reference.floor_images", real.floor_images)
     digits = 10 - round(8 * max(params.validation.levels))  # those that dropped-classes leaves, ddpm.diagnostics
     left = f"what {digits} of ten digits have of reference.floor_images"
@@ -106,9 +107,7 @@ def check(params: "Params", where: str) -> None:
             raise StudyError(
                 f"{limit.name} is {limit.value:,}, more than {limit.limit_name}, {limit.limit:,}",
                 where=where,
-                hint="lower the first or raise the second"
-                if limit.limit_name != "the training images"
-                else "lower them",
+                hint=limit.hint,
             )
     _models(params, where)
     _chains(params, where)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.support import pairs
 from stages.support.cells import Cell
@@ -191,21 +192,11 @@ def parse(text: str, where: str = str(PATH), *, hint: str = COMPOSE) -> Params:
 
 def read(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
     """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StudyError(f"cannot read: {error.strerror}", where=str(path), hint=absent) from error
-    except UnicodeDecodeError as error:
-        raise StudyError("not UTF-8", where=str(path), hint=wrong) from error
-    return parse(text, str(path), hint=wrong)
+    return parse(artifacts.read_text(path, absent), str(path), hint=wrong)
 
 
-def load(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
-    """As ``read``; parameters that cannot go together are refused in the study's own params.yaml.
-
-    A kept run has proved that its own can.
-    """
-    params = read(path, absent=absent, wrong=wrong)
-    if path == PATH:
-        pairs.check(params, str(path))
+def load() -> Params:
+    """The study's own params.yaml, as ``read``; parameters that cannot go together are refused as well."""
+    params = read()
+    pairs.check(params, str(PATH))
     return params

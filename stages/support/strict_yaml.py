@@ -3,12 +3,14 @@
 Read by DVC's reader, so that DVC and the stages see the same values: 2e-2 is a number, which YAML 1.1 takes for text.
 """
 
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.support.masking import mask
 
@@ -21,6 +23,11 @@ class Strict(BaseModel):
 
 TAGS = ("own", "guest")  # of network's two forms, which pydantic includes in the location of an error
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(model: type[Model], path: Path) -> Model:
+    """Read and validate a YAML file of the repository; StudyError that says what to correct, or to restore it."""
+    return parse_yaml(model, artifacts.read_text(path, "restore it from Git"), str(path))
 
 
 def parse_yaml(model: type[Model], text: str, where: str, *, hint: str = "correct it") -> Model:

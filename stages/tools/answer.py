@@ -17,15 +17,15 @@ ENOUGH = 3  # seeds, for an estimate of the scatter
 SCHEDULES = ("linear", "sigmoid", "cosine")
 Row = Mapping[str, Any]
 ANSWER = """**Answer** (FID of this study's network: geometric means over {seeds} training seeds, lowest to highest
-over T = {smallest} to {largest}; real images have {training} from the training set, {test} from the test set). Without
-clipping, linear is best with {linear}; sigmoid has {sigmoid}, and cosine {cosine}, with large
-differences between trainings. One step {explains} cosine's excess in FID: its first reverse step multiplies the
-network's error by {gain} at every T, and clipping the predicted x_0 to [-1, 1] in that step alone gives
-{first} ({of_first} seeds), like clipping in all steps ({clipped}); linear and sigmoid hardly change by it.
-More steps, in training and sampling together, bring no visible gain: T = {largest} has {ends}
-the FID of T = {smallest}, and with the clip {end_with_clip}; on cosine without the clip
-the trainings vary too much to tell: {end_of_cosine}. Without the clip cosine's FID is {worse}
-that of sigmoid, {so}."""
+over T = {smallest} to {largest}; ratios with {confidence} % intervals; real images have {training} from the training
+set, {test} from the test set). Without clipping, linear is best with {linear}; sigmoid has {sigmoid}, and
+cosine {cosine}, with large differences between trainings. One step {explains} cosine's excess in FID: its first
+reverse step multiplies the network's error by {gain} at every T, and clipping the predicted x_0 to [-1, 1] in that
+step alone gives {first} ({of_first} seeds), like clipping in all steps ({clipped}), which hardly changes linear
+and sigmoid. From T = {smallest} on, more steps, in training and sampling together, bring no visible gain:
+T = {largest} has {end_of_linear} the FID of T = {smallest} on linear, {end_of_sigmoid} on sigmoid and
+{end_with_clip} on cosine with the clip; without it cosine's trainings vary too much to tell:
+{end_of_cosine}. Without the clip cosine's FID is {worse} that of sigmoid, {so}."""
 OTHER = (
     "{name} ({seeds} training seeds, T = {all_T}): linear {linear}, sigmoid {sigmoid}, cosine {cosine}, with the clip "
     "{clipped}"
@@ -34,12 +34,12 @@ SO = {
     "supported": "so cosine is worse here",
     "refuted": "so cosine is not worse here",
     "on the threshold": "so the two are level here",
-    "undecided": "which leaves open whether cosine is worse than sigmoid here",
+    "undecided": "which leaves open whether cosine is worse here",
 }
 
 
-def _from_to(means: Any) -> str:
-    return f"{number(means.min())} to {number(means.max())}"
+def _from_to(fids: Any) -> str:
+    return f"{number(fids.min())} to {number(fids.max())}"
 
 
 def _means(table: pd.DataFrame) -> Any:
@@ -47,14 +47,14 @@ def _means(table: pd.DataFrame) -> Any:
     return table.groupby(["schedule", "sampler", "T"])["fid"].agg(stats.gmean)
 
 
-def _over_T(means: Any) -> dict[str, str]:
-    """What the answer says of a network: lowest and highest over T of mean FIDs by schedule, sampler and T."""
+def _lowest_to_highest(fids: Any) -> dict[str, str]:
+    """What the answer says of a network: the range of FIDs that are indexed by schedule, sampler and more."""
     asked = {name: (name, "ancestral") for name in SCHEDULES} | {"clipped": ("cosine", "clipped")}
     found = {}
     for name, key in asked.items():
-        if key not in means.index.droplevel("T"):
+        if key not in fids.index.droplevel(list(range(2, fids.index.nlevels))):
             raise StudyError(f"no cells of {key[1]} on {key[0]}, which the answer names", where="metrics")
-        found[name] = _from_to(means[key])
+        found[name] = _from_to(fids[key])
     return found
 
 
@@ -64,7 +64,8 @@ def of_another(name: str, rows: Sequence[Row]) -> str:
     schedules = table[table["sampler"] == "ancestral"].groupby("seed")["schedule"].nunique()
     table = table[table["seed"].isin(schedules.index[schedules == len(SCHEDULES)])]
     all_T = ", ".join(map(str, sorted(table["T"].unique().tolist())))
-    return OTHER.format(name=name, all_T=all_T, seeds=table["seed"].nunique(), **_over_T(_means(table)))
+    fids = table.set_index(["schedule", "sampler", "T", "seed"])["fid"].sort_index()
+    return OTHER.format(name=name, all_T=all_T, seeds=table["seed"].nunique(), **_lowest_to_highest(fids))
 
 
 def _ends(logs: pd.DataFrame, cells: tuple[str, str], all_T: Sequence[int], confidence: float) -> Ratio:
@@ -90,13 +91,15 @@ def _elsewhere(name: str, rows: Sequence[Row], confidence: float) -> str:
         return "" if one is None else one.times(of)
 
     if len(logs) < ENOUGH:
-        return found(*all_T, of=name)
-    by_T = [f"{found(T)} at T = {T}" for T in dict.fromkeys((all_T[0], all_T[-1]))]
-    return f"{' and '.join(by_T)} ({name})"
+        return found(*all_T, of=f"{name}; {len(logs)} seed{'' if len(logs) == 1 else 's'}")
+    by_T = [f"{times} at T = {T}" for T in dict.fromkeys((all_T[0], all_T[-1])) if (times := found(T))]
+    return f"{' and '.join(by_T)} ({name})" if by_T else ""
 
 
 def _worse(claim: Row) -> Ratio:
     """The ratio of cosine's distance to sigmoid's, by the claim cosine-worse."""
+    if claim["verdict"] not in SO:
+        raise StudyError("no verdict on cosine-worse, which the answer names", where="metrics/claims.json")
     low, high = (math.inf if claim[key] is None else claim[key] for key in ("low", "high"))
     return Ratio(*(math.exp(value) for value in (claim["estimate"], low, high)))
 
@@ -116,7 +119,7 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
     table = results(rows)
     means = _means(table)
     all_T = sorted(table["T"].unique().tolist())
-    said = _over_T(means)
+    said = _lowest_to_highest(means)
     first = table[(table["schedule"] == "cosine") & (table["sampler"] == "clipped-first")]
     if first.empty:
         raise StudyError(
@@ -127,21 +130,24 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
     logs = logs_of(table, "fid")
     plain = [(name, "ancestral") for name in SCHEDULES]
     ends = {cells: _ends(logs, cells, all_T, claims["confidence"]) for cells in [*plain, ("cosine", "clipped")]}
-    gains = {f"{row['last_step_gain']:.0f}" for row in schedules if row["schedule"] == "cosine"}
+    every = [row["last_step_gain"] for row in schedules if row["schedule"] == "cosine"]
+    gains = {"infinity" if gain is None else f"{gain:.0f}" for gain in every}
     worse = claims["claims"]["cosine-worse"]
-    elsewhere = ", and ".join(_elsewhere(*item, claims["confidence"]) for item in others.items())
+    elsewhere = ", and ".join(filter(None, (_elsewhere(*item, claims["confidence"]) for item in others.items())))
     text = ANSWER.format(
         explains="accounts for" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to account for",
         gain=" to ".join(sorted(gains, key=float)),
         seeds=table["seed"].nunique(),
+        confidence=f"{100 * claims['confidence']:.0f}",
         training=f"{table['fid_floor'].mean():.2f}",
         test=f"{table['fid_test_images'].mean():.2f}",
         first=_from_to(means["cosine", "clipped-first"]),
         of_first=first["seed"].nunique(),
         smallest=all_T[0],
         largest=all_T[-1],
-        ends=" and ".join(ends[cells].times(cells[0]) for cells in plain[:2]),
-        end_with_clip=ends["cosine", "clipped"].times("cosine"),
+        end_of_linear=ends["linear", "ancestral"].times(),
+        end_of_sigmoid=ends["sigmoid", "ancestral"].times(),
+        end_with_clip=ends["cosine", "clipped"].times(),
         end_of_cosine=ends["cosine", "ancestral"].times(),
         worse=_worse(worse).times(),
         so=SO[worse["verdict"]],
@@ -150,5 +156,6 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
     text += f" With other networks it is {elsewhere}." if elsewhere else ""
     parts = [text]
     if others:
-        parts.append(f"**Other networks**: {'; '.join(of_another(*item) for item in others.items())}.")
+        told = "; ".join(of_another(*item) for item in others.items())
+        parts.append(f"**Other networks** (lowest to highest FID of a single model): {told}.")
     return "\n\n".join(fill(part, WIDTH) for part in parts)

@@ -3,15 +3,12 @@
 Example: `python -m stages.tools.audit --schedule cosine --T 50`.
 """
 
-import sys
-
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ddpm.schedules import Audit, audit, make_schedule
 from stages.support import settings
-from stages.support.cli import ScheduleOption, TimestepsOption, command_line
+from stages.support.cli import ScheduleOption, TimestepsOption, command_line, show
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +51,7 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     table.add_row("beta_1 .. beta_T", f"{found.beta_1:.2g} .. {found.beta_T:.4g}")
     table.add_row("steps with beta below 1e-5", str(found.steps_below_1e_5))
     table.add_row("share of steps with abs(log SNR) < 2", f"{found.useful_share:.0%}")
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    show(table, 110)
     for sentence in remarks(found, timesteps) or ["No issues found."]:
         print(sentence)
 

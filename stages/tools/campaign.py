@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ddpm.errors import StudyError
 from stages.support import settings
-from stages.support.cli import command_line
+from stages.support.cli import command_line, show
 from stages.support.cores import cores
 from stages.support.paths import root
 from stages.tools import experiments, worker
@@ -112,7 +111,7 @@ def main(
     asked = chosen(only)
     current = experiments.sources(Path("dvc.lock"), settings.load())
     states = {name: experiments.state_of(name, experiment, current) for name, experiment in asked.items()}
-    Console(width=None if sys.stdout.isatty() else 140).print(overview(states, asked))
+    show(overview(states, asked), 140)
     todo = [name for name, state in states.items() if state.state != "kept"]
     if dry or not todo:
         return

@@ -4,27 +4,42 @@ Examples: `python -m stages.tools.compose`; `python -m stages.tools.compose sche
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
+from ddpm import artifacts
 from ddpm.errors import StudyError
+from stages.support import pairs, settings
 from stages.support.cli import command_line
 from stages.support.masking import mask
 
 app = typer.Typer(add_completion=False)
 
 
-def compose(output: Path, conf: Path, overrides: list[str]) -> None:
-    """Compose conf/config.yaml with Hydra overrides and write the result; StudyError when Hydra does not take them."""
+def composed(conf: Path, overrides: list[str]) -> str:
+    """The text of conf/config.yaml with Hydra overrides.
+
+    Raises:
+        StudyError: Hydra does not take the overrides, or a file of ``conf`` is not YAML.
+    """
     from dvc.utils.hydra import compose_and_dump  # half a second to import
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError  # of the reader that Hydra uses
 
-    try:
-        compose_and_dump(output, str(conf.resolve()), None, "config", "", overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise StudyError(mask(str(error).splitlines()[0]), where=str(conf), hint="correct the overrides") from error
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        try:
+            compose_and_dump(path, str(conf.resolve()), None, "config", "", overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            first = mask(str(error).splitlines()[0])
+            raise StudyError(first, where=str(conf), hint="correct the overrides") from error
+        except YAMLError as error:
+            told = mask(" ".join(str(error).split()))
+            raise StudyError(f"not YAML: {told}", where=str(conf), hint="correct it") from error
+        return artifacts.read_text(path)
 
 
 @app.command(help=__doc__)
@@ -33,7 +48,9 @@ def main(
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("params.yaml"),
     conf: Annotated[Path, typer.Option(help="The folder of config.yaml.")] = Path("conf"),
 ) -> None:
-    compose(output, conf, overrides or [])
+    text = composed(conf, overrides or [])
+    pairs.check(settings.parse(text, str(conf), hint="correct it there, or the overrides"), str(conf))
+    artifacts.write_bytes(output, text.encode())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Exit code 1 if the FID of any cell changed by more than diff.log_ratio of params
 if a verdict changed, or if a cell exists on one side only. Example: `python -m stages.tools.diff main`.
 """
 
-import json
 import math
 import subprocess
 from pathlib import Path
@@ -46,7 +45,7 @@ def verdicts(text: bytes | None) -> dict[str, str]:
     """Claim -> verdict, from the text of a claims.json; of another network with its name behind it."""
     if not text:
         return {}
-    table = json.loads(text)
+    table = artifacts.parse_json(text, str(CLAIMS))
     found = {claim: of["verdict"] for claim, of in table["claims"].items()}
     for network, results in table.get("networks", {}).items():
         found |= {f"{claim}, {network}": of["verdict"] for claim, of in results["claims"].items()}

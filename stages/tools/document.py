@@ -16,13 +16,14 @@ from scipy import stats
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
-from stages.analysis.runs import beside_the_grid, other_seeds
+from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import p_value, results
 from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.support.strict_yaml import read_yaml
 from stages.tools.answer import ENOUGH, WIDTH, answer
 from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
 
@@ -136,10 +137,10 @@ def variance(found: Row) -> str:
     return markdown(["Cells", "Component", "One standard deviation, as a factor on the FID", "Share"], lines)
 
 
-def _others(params: settings.Params) -> dict[str, Sequence[Row]]:
+def _others(params: settings.Params, runs: list[Run]) -> dict[str, Sequence[Row]]:
     """The cells of every other network that has runs."""
-    names = networks.parse_networks(artifacts.read_bytes(NETWORKS_FILE).decode(), str(NETWORKS_FILE))
-    found = networks.find(names, params, lambda _: None)
+    names = read_yaml(networks.Networks, NETWORKS_FILE).networks
+    found = networks.find(names, params, runs, lambda _: None)
     return {name: rows for name, runs in found.items() if (rows := networks.rows_of(runs))}
 
 
@@ -154,21 +155,21 @@ def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -
 
 def blocks() -> dict[str, str]:
     """Name -> text of every table that a document may have."""
-    params = settings.load()
+    params, runs = settings.load(), kept_runs()
     claims, comparisons, components = (
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "comparisons", "variance")
     )
     own = artifacts.read_csv(METRICS / "fid_of_T.csv")
-    every = [*own, *other_seeds(params, any_sampler=True)]
+    every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
-    steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params)
+    steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params, runs)
     confirmed = {
         name: [row for row in others[name] if row["seed"] in of["seeds"] and row["T"] in of["T"]]
         for name, of in claims["networks"].items()
         if of["seeds"]
     }
     metrics = by_metric(late, claims["confidence"]) if late else {}
-    beside, after_epochs = beside_the_grid(params)
+    beside, after_epochs = beside_the_grid(params, runs)
     at_all_T, epochs = [*every, *beside], params.train.epochs
     of_epochs = [*(row | {"epochs": epochs} for row in every if row["sampler"] in params.grid.sampler), *after_epochs]
     return {
@@ -203,8 +204,9 @@ def rewritten(text: str, tables: Mapping[str, str], where: str) -> str:
 @app.command(help=__doc__)
 def main() -> None:
     tables = blocks()
-    for path in DOCUMENTS:
-        artifacts.write_bytes(path, rewritten(artifacts.read_bytes(path).decode(), tables, str(path)).encode())
+    new = {path: rewritten(artifacts.read_text(path, "restore it from Git"), tables, str(path)) for path in DOCUMENTS}
+    for path, text in new.items():
+        artifacts.write_bytes(path, text.encode())
         print(f"wrote the tables of {path}")
 
 

@@ -138,7 +138,7 @@ def check(client: "Client", order: worker.Order) -> int:
     return sum(threads.values())
 
 
-def _take(order: "worker.Order | None", call: Call, needs: list[worker.Made], job: Job) -> worker.Made:
+def _take(order: worker.Order | None, call: Call, needs: list[worker.Made], job: Job) -> worker.Made:
     """On a worker: say that the job has begun, and do it. A worker that joined late is checked here."""
     from distributed import get_worker
 
@@ -170,7 +170,7 @@ def run(
     overview: Overview,
     *,
     each: Callable[[Job, worker.Made], None],
-    order: "worker.Order | None" = None,
+    order: worker.Order | None = None,
     retries: int = 0,
 ) -> None:
     """Run all jobs, the first of the list first where nothing else decides, and wait for them.

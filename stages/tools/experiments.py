@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import yaml
@@ -13,9 +12,9 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, RANKING, TABLE, differences
 from stages.support import settings
-from stages.support.strict_yaml import Strict, parse_yaml
+from stages.support.strict_yaml import Strict, read_yaml
 from stages.tools import jobs
-from stages.tools.compose import compose
+from stages.tools.compose import composed
 from stages.tools.keep_run import NAME
 
 FILE = Path("conf/campaign.yaml")
@@ -56,7 +55,7 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
     One with ``seeds`` is as many, with the number of the seed in place of {seed} in the name.
     """
     found: dict[str, Experiment] = {}
-    for name, entry in parse_yaml(Campaign, artifacts.read_bytes(path).decode(), str(path)).experiments.items():
+    for name, entry in read_yaml(Campaign, path).experiments.items():
         if ("{seed}" in name) != bool(entry.seeds):
             raise StudyError(
                 f"{name}: `seeds` and {{seed}} in the name go together", where=str(path), hint="correct it"
@@ -76,15 +75,12 @@ def read(path: Path = FILE) -> dict[str, Experiment]:
     return found
 
 
-def composed(name: str, experiment: Experiment) -> str:
+def params_text(name: str, experiment: Experiment) -> str:
     """The text of the params.yaml of an experiment; StudyError when Hydra does not take its overrides."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "params.yaml"
-        try:
-            compose(path, Path("conf"), list(experiment.overrides))
-        except StudyError as error:
-            raise StudyError(f"{name}: {error.what}", where=str(FILE), hint="correct its overrides") from error
-        return artifacts.read_bytes(path).decode()
+    try:
+        return composed(Path("conf"), list(experiment.overrides))
+    except StudyError as error:
+        raise StudyError(f"{name}: {error.what}", where=str(FILE), hint="correct its overrides") from error
 
 
 def sources(lock: Path, params: settings.Params) -> Sources:
@@ -120,7 +116,7 @@ def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
         if not path.exists():
             return f"no {path.name}"
     try:
-        kept = settings.load(folder / settings.PATH)
+        kept = settings.read(folder / settings.PATH)
         made_by = sources(folder / "dvc.lock", kept)
     except StudyError as error:
         return f"{Path(error.where).name}: {error.what}"
@@ -142,7 +138,7 @@ def core_hours(params: settings.Params, cost: float) -> float:
 
 def state_of(name: str, experiment: Experiment, current: Sources) -> State:
     """Compare what is kept of an experiment with what it asks for."""
-    text = composed(name, experiment)
+    text = params_text(name, experiment)
     params = settings.parse(text, str(FILE), hint=f"correct the overrides of {name}")
     hours = core_hours(params, experiment.cost)
     folder = FOLDER / name

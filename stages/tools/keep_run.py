@@ -51,13 +51,13 @@ def keep(name: str, workspace: Path = Path()) -> str:
     """
     if not re.fullmatch(NAME, name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
-    params, table = settings.load(workspace / settings.PATH), workspace / METRICS / TABLE
+    params, table = settings.read(workspace / settings.PATH), workspace / METRICS / TABLE
     rows = artifacts.read_csv(table)
     wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
     if found != wanted:
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
-    sources = {TABLE: table, "params.yaml": workspace / settings.PATH}
+    sources = {TABLE: table, settings.PATH.name: workspace / settings.PATH}
     ranking = workspace / METRICS / RANKING
     if ranking.exists():
         if artifacts.read_json(ranking).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
@@ -74,7 +74,7 @@ def keep(name: str, workspace: Path = Path()) -> str:
         artifacts.remove(FOLDER / name / target)
     for target, data in files.items():
         artifacts.write_bytes(FOLDER / name / target, data)
-    return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro comparisons report`"
+    return f"{len(rows)} rows in {FOLDER / name}; commit it, then run `dvc repro report`"
 
 
 @app.command(help=__doc__)

@@ -1,6 +1,5 @@
 """On what kind of machine each stage of the grid ran: kinds differ in rounding, so a mixture must not go unnoticed."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,13 +13,13 @@ FILE = Path(".work/grid/machines.json")  # of the latest runs here, by stage; no
 def read(folder: Path = Path()) -> dict[str, str]:
     """Stage -> kind of machine, as far as known."""
     path = folder / FILE
-    return dict(json.loads(artifacts.read_bytes(path))) if path.exists() else {}
+    return dict(artifacts.read_json(path)) if path.exists() else {}
 
 
 def note(stages: Iterable[str], kind: str) -> None:
     """Stages ran on this kind of machine."""
     known = read() | dict.fromkeys(stages, kind)
-    artifacts.write_bytes(FILE, json.dumps(known, indent=1, sort_keys=True).encode())
+    artifacts.write_json(FILE, known)
 
 
 def kinds(params: settings.Params, folder: Path = Path()) -> dict[str, int]:

@@ -78,7 +78,7 @@ def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
 
 
 def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tuple[list[str], list[list[str]]]:
-    """FIDs at T beside the grid's against those at the nearest of the grid's ends, of the same seeds.
+    """FIDs at other T than the grid's against those at the nearer of the grid's ends, of the same seeds.
 
     Means over other seeds would differ by the trainings as well.
 
@@ -88,10 +88,12 @@ def beyond(rows: Sequence[Row], grid_T: Sequence[int], confidence: float) -> tup
         confidence: of the intervals.
 
     Returns:
-        The header and the rows of a table: a row a schedule and sampler that has one, a column a T beside the grid's.
+        The header and the rows of a table: a row a schedule and sampler that has one, a column a T that the grid lacks.
     """
     logs = logs_of(results(rows), "fid")
-    ends = {T: min(grid_T) if min(grid_T) > T else max(grid_T) for T in sorted({row["T"] for row in rows} - {*grid_T})}
+    both = (min(grid_T), max(grid_T))
+    other = sorted({row["T"] for row in rows} - {*grid_T})
+    ends = {T: min(both, key=lambda end: abs(math.log(T / end))) for T in other}
     lines = []
     for kind in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
         found = [ratio(logs, [(*kind, T)], [(*kind, end)], confidence) for T, end in ends.items()]

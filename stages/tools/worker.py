@@ -198,10 +198,11 @@ def refusal(order: Order) -> str:
         return f"commit {order.commit[:12]} is not in {root()}; push it to where this clone fetches from"
     if not lock.remote(root()):
         return f"no default DVC remote in {root()}; `dvc remote add --local --default shared URL`"
+    ours, asked = dict(versions()), dict(order.versions)  # names may differ between commits
     other = [
-        f"{name} {ours}, the study has {asked}"
-        for (name, ours), (_, asked) in zip(versions(), order.versions, strict=True)
-        if ours != asked
+        f"{name} {ours.get(name, 'none')}, the study has {asked.get(name, 'none')}"
+        for name in ours | asked
+        if ours.get(name) != asked.get(name)
     ]
     return f"other versions: {'; '.join(other)}; install constraints.txt of the study's commit" if other else ""
 

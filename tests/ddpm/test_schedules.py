@@ -147,6 +147,14 @@ def test_rescaling_is_idempotent() -> None:
         ("linear", 50, {"beta_max": math.nan}, "finite"),
         ("linear", 50, {"beta_max": "0.1"}, "finite"),
         ("linear", 50, {"beta_min": -1.0}, "outside [0, 1)"),
+        (
+            "linear",
+            50,
+            {"zero_terminal_snr": "no"},
+            "linear, T = 50: zero_terminal_snr must be true or false, not 'no'",
+        ),
+        ("mine", 50, {"kind": 3.0}, "schedule mine, T = 50: unknown schedule 3.0; choose one of"),
+        ("mine", 50, {"kind": "linaer"}, "schedule mine, T = 50: unknown schedule 'linaer'; did you mean linear"),
         ("cosine", 1, {}, "T must be a whole number of steps; choose 2 .. 100000"),
     ],
 )

@@ -14,8 +14,9 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages import claims
 from stages import schedules as schedules_stage
-from stages.analysis.rules import parse_rules
+from stages.analysis.rules import Rules
 from stages.analysis.statistics import DECIDED
+from stages.support.strict_yaml import parse_yaml
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
 
@@ -171,5 +172,5 @@ def test_a_wrong_rule_is_one_line_and_writes_nothing(planted: Path, old: str, ne
 
 def test_the_committed_rules_are_valid() -> None:
     text = (ROOT / "conf/claims.yaml").read_text()
-    found = parse_rules(text, "conf/claims.yaml").claims
+    found = parse_yaml(Rules, text, "conf/claims.yaml").claims
     assert {name: rule.model_dump(exclude_none=True) for name, rule in found.items()} == yaml.safe_load(text)["claims"]

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from ddpm import artifacts
+from ddpm.errors import StudyError
 from stages import prune
 from stages.support import settings
 from stages.support.cells import GRID, Cell
@@ -49,3 +52,11 @@ def test_dvcs_own_files_stay(tiny_study: Path) -> None:
     artifacts.write_bytes(hidden, b"x")
     run(prune)
     assert hidden.exists()
+
+
+def test_a_folder_that_no_stage_makes_is_left_and_named(tiny_study: Path) -> None:
+    plant()
+    artifacts.write_bytes(Path("data/samples/mine/x.npy"), b"x")
+    with pytest.raises(StudyError, match=r"data/samples/mine: cannot remove: .*; move the folder away"):
+        prune.main()
+    assert Path("data/samples/mine/x.npy").exists()

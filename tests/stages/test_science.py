@@ -11,7 +11,7 @@ from ddpm.diagnostics.corruptions import CORRUPTIONS
 from ddpm.errors import StudyError
 from ddpm.schedules import audit as audit_of
 from ddpm.schedules import make_schedule
-from stages import digits, heldout, ideal
+from stages import aggregate, digits, heldout, ideal, schedules
 from stages.support.cells import CLASSIFIER, DIGITS, Cell
 from stages.tools import audit
 from stages.tools.audit import remarks
@@ -92,3 +92,17 @@ def test_audit_counts_wasted_steps() -> None:
     said = remarks(audit_of(make_schedule("sigmoid", 800)), 800)
     wasted = int((make_schedule("sigmoid", 800).beta[1:] < 1e-5).sum())
     assert any(sentence.startswith(f"{wasted} of 800 steps") for sentence in said)
+
+
+def test_a_schedule_that_ends_in_pure_noise_is_aggregated(whole_grid: Path) -> None:
+    """alpha_T = 0: its first reverse step has no finite gain, and no point in the figure of brightness."""
+    run(aggregate)
+    before = artifacts.read_bytes(Path("metrics/figures/brightness.png"))
+    zero = {"kind": "linear", "beta_min": 1e-5, "beta_max": 0.01, "zero_terminal_snr": True}
+    edit_params(whole_grid, schedules={"linear": zero})
+    run(schedules)
+    run(aggregate)
+    audits = artifacts.read_csv(Path("metrics/schedules.csv"))
+    assert {row["last_step_gain"] is None for row in audits if row["schedule"] == "linear"} == {True}
+    assert {row["last_step_gain"] is None for row in audits if row["schedule"] != "linear"} == {False}
+    assert artifacts.read_bytes(Path("metrics/figures/brightness.png")) != before

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ddpm.schedules import make_schedule
-from stages.analysis.rules import parse_rules
+from stages.analysis.rules import Rules
 from stages.analysis.tables import Tables, results
 from stages.analysis.verdicts import verdicts_on
+from stages.support.strict_yaml import parse_yaml
 from tests.conftest import ROOT
 
-ALL_RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml")
+ALL_RULES = parse_yaml(Rules, (ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml")
 RULES = ALL_RULES.claims
 ALL_T = (50, 100, 200, 400, 800)
 Law = Callable[[str, int, str], float]  # schedule, T, sampler -> mean of a logarithm

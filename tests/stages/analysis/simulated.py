@@ -14,13 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ddpm import artifacts
-from stages.analysis.rules import parse_rules
+from stages.analysis.rules import Rules
 from stages.analysis.statistics import Evidence
 from stages.analysis.tables import Tables
 from stages.analysis.verdicts import CLAIMS
+from stages.support.strict_yaml import parse_yaml
 from tests.conftest import ROOT
 
-RULES = parse_rules((ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml").claims
+RULES = parse_yaml(Rules, (ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml").claims
 ALL_T = (50, 100, 200, 400, 800)
 OCTAVES = np.log2(np.array(ALL_T) / ALL_T[0])
 SCATTERS = {  # standard deviation of the log distance between seeds

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import beside_the_grid, differences, other_seeds, rankings
+from stages.analysis.runs import beside_the_grid, differences, kept_runs, other_seeds, rankings
 from stages.support import settings
 from stages.tools import keep_run
 from tests.conftest import edit_params
@@ -39,8 +39,8 @@ def test_a_kept_run_joins_the_study(tiny_study: Path) -> None:
     table(1)
     keep("seed-1")
     table(0)
-    assert {row["seed"] for row in other_seeds(settings.load())} == {1}
-    assert len(other_seeds(settings.load())) == 4
+    assert {row["seed"] for row in other_seeds(settings.load(), kept_runs())} == {1}
+    assert len(other_seeds(settings.load(), kept_runs())) == 4
     assert {path.name for path in Path("metrics/runs/seed-1").iterdir()} == {"fid_of_T.csv", "params.yaml", "dvc.lock"}
 
 
@@ -48,9 +48,9 @@ def test_no_seed_counts_twice(tiny_study: Path) -> None:
     table(1)
     keep("a")
     keep("b")
-    assert other_seeds(settings.load()) == []  # it is the study's own seed
+    assert other_seeds(settings.load(), kept_runs()) == []  # it is the study's own seed
     table(0)
-    assert len(other_seeds(settings.load())) == 4
+    assert len(other_seeds(settings.load(), kept_runs())) == 4
 
 
 def test_our_own_cells_alone(tiny_study: Path) -> None:
@@ -58,7 +58,7 @@ def test_our_own_cells_alone(tiny_study: Path) -> None:
     keep("seed-1")
     table(0)
     edit_params(tiny_study, grid={"schedule": ["cosine"]})
-    assert {(row["schedule"], row["seed"]) for row in other_seeds(settings.load())} == {("cosine", 1)}
+    assert {(row["schedule"], row["seed"]) for row in other_seeds(settings.load(), kept_runs())} == {("cosine", 1)}
 
 
 def test_a_run_that_lacks_cells_is_left_out(tiny_study: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_run_that_lacks_cells_is_left_out(tiny_study: Path) -> None:
     table(0)
     edit_params(tiny_study, grid={"T": [20, 30, 40]})
     said: list[str] = []
-    assert other_seeds(settings.load(), said.append) == []
+    assert other_seeds(settings.load(), kept_runs(), said.append) == []
     named = [f"{schedule}, seed 1, ancestral of metrics/runs/seed-1" for schedule in ("linear", "cosine")]
     assert said == [f"{name} is excluded from the claims: 2 of 3 T" for name in named]
 
@@ -92,7 +92,7 @@ def test_rankings_are_of_just_the_grid_s_cells(tiny_study: Path) -> None:
     table(0)
     edit_params(tiny_study, grid={"T": [20, 30]})
     ranking(0.5)
-    assert rankings(settings.load(), "ancestral") == {0: 0.5, 1: 0.25}
+    assert rankings(settings.load(), kept_runs(), "ancestral") == {0: 0.5, 1: 0.25}
     Path("metrics/ranking.json").unlink()
     keep("z-few-t")
     assert not Path("metrics/runs/z-few-t/ranking.json").exists()  # that of the run kept there before
@@ -117,7 +117,7 @@ def test_another_study_is_left_out(tiny_study: Path, change: dict[str, dict[str,
     edit_params(tiny_study, **change)
     assert differences(settings.load(), theirs) == says
     said: list[str] = []
-    assert bool(other_seeds(settings.load(), said.append)) == (not says)
+    assert bool(other_seeds(settings.load(), kept_runs(), said.append)) == (not says)
     assert said == [f"metrics/runs/seed-1 is excluded from the claims: it differs in {name}" for name in says]
 
 
@@ -141,13 +141,13 @@ def test_what_is_beside_the_grid(tiny_study: Path) -> None:
     shutil.copytree("metrics/runs/seed-1", "metrics/runs/twice")
     edit_params(tiny_study, train=yaml.safe_load(Path("metrics/runs/seed-1/params.yaml").read_text())["train"])
     edit_params(tiny_study, grid={"schedule": ["linear"], "T": [30]})
-    at_other_T, after_epochs = beside_the_grid(settings.load())
+    at_other_T, after_epochs = beside_the_grid(settings.load(), kept_runs())
     assert [(row["schedule"], row["T"], row["seed"]) for row in at_other_T] == [("linear", 20, 1)]
     assert [(row["schedule"], row["T"], row["epochs"]) for row in after_epochs] == [("linear", 30, 7)]
 
 
 def test_no_kept_run_is_no_error(tiny_study: Path) -> None:
     shutil.rmtree("metrics/runs", ignore_errors=True)
-    assert other_seeds(settings.load()) == []
+    assert other_seeds(settings.load(), kept_runs()) == []
     assert yaml.safe_load(Path("params.yaml").read_text())
     assert CliRunner().invoke(keep_run.app, ["--help"]).exit_code == 0

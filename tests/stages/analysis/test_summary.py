@@ -18,7 +18,7 @@ def test_best_and_range_of_every_schedule() -> None:
     rows = [row("linear", 50, 3.0), row("linear", 100, 1.0), row("cosine", 50, 2.0), row("cosine", 100, 9.0)]
     rows += [row("linear", 50, 0.1, sampler="clipped")]  # another sampler's
     best, linear, cosine, how = sentences(rows, "ancestral")
-    assert best.startswith("Best is linear at T = 100: FID 1.00 (ancestral sampler)")
+    assert best.startswith("Of T = 50 to 100, linear is best at T = 100: FID 1.00 (ancestral sampler)")
     assert best.endswith("0.25.")
     assert linear == "linear: from 1.00 at T = 100 to 3.00 at T = 50."
     assert cosine == "cosine: from 2.00 at T = 50 to 9.00 at T = 100."
@@ -30,12 +30,11 @@ def test_ranges_are_of_means_over_seeds() -> None:
     rows = [row("linear", 50, 1.0), row("linear", 50, 2.0, seed=1), row("linear", 100, 4.0), row("linear", 100, 4.5, 1)]
     rows += [row("cosine", 50, 0.9), row("cosine", 50, 9.0, seed=1)]  # one lucky seed is not the best schedule
     best, *others = sentences(rows, "ancestral")
-    assert best.startswith("Best is linear at T = 50: FID 1.41 (ancestral")
+    assert best.startswith("Of T = 50 to 100, linear is best at T = 50: FID 1.41 (ancestral")
     assert others == [
         "linear: from 1.41 at T = 50 to 4.24 at T = 100.",
         "cosine: from 2.85 at T = 50 to 2.85 at T = 50.",
-        "Measured with 1,000 samples per configuration and 2 training seeds per configuration, of which FIDs are "
-        "geometric means.",
+        "Measured with 1,000 samples per configuration and 2 training seeds (0, 1), of which FIDs are geometric means.",
     ]
 
 
@@ -47,4 +46,4 @@ def test_the_tables_sampler_where_the_claims_is_not_there() -> None:
 def test_the_committed_table(sampler: str) -> None:
     rows = artifacts.read_csv(ROOT / "metrics/fid_of_T.csv")
     best = min((r for r in rows if r["sampler"] == sampler), key=lambda r: float(r["fid"]))
-    assert f"Best is {best['schedule']} at T = {best['T']}: FID {best['fid']:.2f}" in sentences(rows, sampler)[0]
+    assert f"{best['schedule']} is best at T = {best['T']}: FID {best['fid']:.2f}" in sentences(rows, sampler)[0]

@@ -58,7 +58,7 @@ def test_the_seeds_that_would_decide_are_named_with_the_direction() -> None:
     assert re.fullmatch(r"about \d+ seeds needed to refute it", down)
     by_T = lambda name, T, _: (0.1 + 0.5 * (octave(T) - 2)) * (name == "cosine")  # noqa: E731
     assert needed("cosine-worse", fid=by_T, noise=0.1) == up, "what all seeds of a T share is no scatter"
-    assert needed("cosine-why", fid=only("sigmoid", 1)) == "what it presupposes does not hold by the estimate"
+    assert needed("cosine-why", fid=only("sigmoid", 1)) == "its premise is contradicted by the estimate"
 
 
 def test_the_common_grid_has_its_own_answer_on_sigmoids_loss() -> None:

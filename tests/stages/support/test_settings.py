@@ -10,17 +10,16 @@ from ddpm.network.architecture import from_mapping
 from ddpm.schedules import make_schedule
 from stages.support import settings
 from stages.support.network import OwnNetwork
-from stages.tools.compose import compose
+from stages.tools import compose
 from tests.conftest import ROOT
 
 
-def composed(tmp_path: Path, *overrides: str) -> str:
-    compose(tmp_path / "params.yaml", ROOT / "conf", list(overrides))
-    return (tmp_path / "params.yaml").read_text()
+def composed(*overrides: str) -> str:
+    return compose.composed(ROOT / "conf", list(overrides))
 
 
-def test_committed_params_are_the_composed_conf(tmp_path: Path) -> None:
-    assert (ROOT / "params.yaml").read_text() == composed(tmp_path), "run: make compose"
+def test_committed_params_are_the_composed_conf() -> None:
+    assert (ROOT / "params.yaml").read_text() == composed(), "run: make compose"
 
 
 @pytest.mark.parametrize(
@@ -34,8 +33,8 @@ def test_committed_params_are_the_composed_conf(tmp_path: Path) -> None:
         ("sampler=ddim", "sampler", ["ddim"]),
     ],
 )
-def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[object]) -> None:
-    grid = settings.parse(composed(tmp_path, override)).grid
+def test_selectors(override: str, axis: str, expected: list[object]) -> None:
+    grid = settings.parse(composed(override)).grid
     assert getattr(grid, axis) == expected
 
 
@@ -43,8 +42,8 @@ def test_selectors(tmp_path: Path, override: str, axis: str, expected: list[obje
     "override",
     ["preset=study", "preset=smoke", "preset=report", "preset=large", "network=full", "network.attention=true"],
 )
-def test_presets_are_valid(tmp_path: Path, override: str) -> None:
-    params = settings.parse(composed(tmp_path, override))
+def test_presets_are_valid(override: str) -> None:
+    params = settings.parse(composed(override))
     from_mapping(params.network.model_dump())
     for name in params.schedules:
         for T in params.grid.T:
@@ -52,23 +51,23 @@ def test_presets_are_valid(tmp_path: Path, override: str) -> None:
                 make_schedule(name, T, **params.schedule_parameters(name))
 
 
-def test_defaults_are_the_reports(tmp_path: Path) -> None:
-    params = settings.parse(composed(tmp_path))
+def test_defaults_are_the_reports() -> None:
+    params = settings.parse(composed())
     assert (params.train.images, params.train.epochs, params.train.batch_size) == (60_000, 5, 128)
     assert params.grid.T == [50, 100, 200, 400, 800]
     assert params.schedules["cosine"]["s"] == 0.002
 
 
-def test_the_reports_own_training_is_one_word_away(tmp_path: Path) -> None:
-    params = settings.parse(composed(tmp_path, "preset=report"))
+def test_the_reports_own_training_is_one_word_away() -> None:
+    params = settings.parse(composed("preset=report"))
     assert (params.train.learning_rate, params.train.warmup_steps, params.train.cooldown) == (1e-3, 0, 0)
     assert params.train.ema_decay == 0
     assert isinstance(params.network, OwnNetwork)
     assert (params.network.patch, params.network.prediction, params.network.octaves) == (1, "epsilon", ())
 
 
-def test_the_course_preset_trains_a_guest_with_adam_alone(tmp_path: Path) -> None:
-    params = settings.parse(composed(tmp_path, "preset=course"))
+def test_the_course_preset_trains_a_guest_with_adam_alone() -> None:
+    params = settings.parse(composed("preset=course"))
     group = yaml.safe_load((ROOT / "conf" / "network" / "course.yaml").read_text())
     assert params.network.model_dump(mode="json") == group
     assert params.train.muon_learning_rate == 0
@@ -76,7 +75,7 @@ def test_the_course_preset_trains_a_guest_with_adam_alone(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("path", sorted((ROOT / "metrics" / "runs").glob("*/params.yaml")), ids=lambda p: p.parent.name)
 def test_params_of_kept_runs_are_read(path: Path) -> None:
-    network, written = settings.load(path).network, yaml.safe_load(path.read_text())["network"]
+    network, written = settings.read(path).network, yaml.safe_load(path.read_text())["network"]
     assert isinstance(network, OwnNetwork)
     assert network.norm == written.get("norm", "middle")
     assert from_mapping(network.model_dump()).channels == tuple(written["channels"])

@@ -32,7 +32,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_is_a_valid_study_other_than_the_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    params = settings.parse(experiments.composed(name, experiments.read()[name]))
+    params = settings.parse(experiments.params_text(name, experiments.read()[name]))
     assert params != settings.load()
     assert params.grid.cells()
     pairs.check(params, name)
@@ -41,7 +41,7 @@ def test_every_experiment_is_a_valid_study_other_than_the_default(name: str, mon
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("seed-", "first-step"))])
 def test_what_is_for_the_claims_covers_the_grids_T(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    params = settings.parse(experiments.composed(name, experiments.read()[name]))
+    params = settings.parse(experiments.params_text(name, experiments.read()[name]))
     assert params.grid.T == settings.load().grid.T
 
 
@@ -86,14 +86,14 @@ def test_one_experiment_a_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("override", "says"), [("no.such=1", "no"), ("T=[", "no viable alternative")])
 def test_an_override_that_hydra_refuses_is_one_line(override: str, says: str, here: Path) -> None:
     with pytest.raises(StudyError, match=f"conf/campaign.yaml: x: .*{says}.*correct its overrides") as error:
-        experiments.composed("x", experiments.Experiment(question="q", overrides=(override,)))
+        experiments.params_text("x", experiments.Experiment(question="q", overrides=(override,)))
     assert "\n" not in str(error.value)
 
 
 def keep(folder: Path, experiment: experiments.Experiment) -> None:
     """Put there what a run of the experiment would leave."""
     folder.mkdir(parents=True)
-    (folder / settings.PATH).write_text(experiments.composed("x", experiment))
+    (folder / settings.PATH).write_text(experiments.params_text("x", experiment))
     shutil.copy("dvc.lock", folder)
     artifacts.write_json(folder / RANKING, {"mean_tau": {}})
     artifacts.write_csv(folder / TABLE, [{"fid": 1.0}])

@@ -54,3 +54,10 @@ def test_epochs_are_compared_on_the_same_seeds() -> None:
     assert lines[-1] == ["T = 50, cosine, clipped-first", "3", "3.12", "1.56", "", "0.50 times"]
     assert len(lines) == 9
     assert ratios.by_epochs(usual, 5, 0.95)[1] == []
+
+
+def test_a_T_within_the_grid_is_compared_with_the_nearer_end() -> None:
+    header, _ = ratios.beyond(
+        [*rows(3, 4, 5), *(row | {"T": 60} for row in rows(3) if row["T"] == 50)], [50, 800], 0.95
+    )
+    assert header == ["Schedule, sampler", "T = 60 against 50"]

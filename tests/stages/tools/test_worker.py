@@ -52,6 +52,12 @@ def test_other_versions(order: worker.Order) -> None:
     assert told.endswith("the study has 0.1; install constraints.txt of the study's commit")
 
 
+def test_a_package_that_only_one_commit_names(order: worker.Order) -> None:
+    told = worker.refusal(dataclasses.replace(order, versions=(*order.versions[1:], ("new", "2"))))
+    name, number = order.versions[0]
+    assert f"{name} {number}, the study has none; new none, the study has 2;" in told
+
+
 def test_no_clone(order: worker.Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")

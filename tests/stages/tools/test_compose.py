@@ -1,0 +1,49 @@
+"""params.yaml is written whole and valid, or not at all."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ddpm.errors import StudyError
+from stages.tools import compose
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "conf", tmp_path / "conf"))
+
+
+def test_what_is_written_is_what_was_composed(tmp_path: Path) -> None:
+    output = tmp_path / "folder" / "params.yaml"  # a folder that is not there yet
+    done = CliRunner().invoke(compose.app, ["train.epochs=7", "--output", str(output), "--conf", str(ROOT / "conf")])
+    assert done.exit_code == 0
+    assert output.read_text() == compose.composed(ROOT / "conf", ["train.epochs=7"])
+    assert output.read_text() != compose.composed(ROOT / "conf", [])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.epochs=-1", "train.epochs: Input should be greater than or equal to 1, got -1"),
+        ("chains.T=70", "chains.T"),
+        ("nope=1", "correct the overrides"),
+    ],
+)
+def test_parameters_that_the_stages_refuse_are_not_written(override: str, says: str, tmp_path: Path) -> None:
+    output = tmp_path / "params.yaml"
+    output.write_text("as it was")
+    with pytest.raises(StudyError, match=says) as caught:
+        compose.main([override], output, ROOT / "conf")
+    assert "\n" not in str(caught.value)
+    assert output.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("text", ["train: {epochs: [}\n", "a: b: c\n", "\t- x"])
+def test_a_configuration_that_is_not_yaml_is_one_line(text: str, conf: Path) -> None:
+    (conf / "config.yaml").write_text(text)
+    with pytest.raises(StudyError, match=r"conf: not YAML: .*config\.yaml.*; correct it") as caught:
+        compose.composed(conf, [])
+    assert "\n" not in str(caught.value)
