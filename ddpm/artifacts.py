@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -28,16 +28,8 @@ Arrays = dict[str, NDArray[Any]]
 DIGITS = 10  # significant, of every float in JSON and CSV
 
 # what file systems answer that lack a function: network shares, folders of a host in a virtual machine, FUSE
-_LACKING = {
-    errno.EPERM,
-    errno.EACCES,
-    errno.EINVAL,
-    errno.EBADF,
-    errno.EISDIR,
-    errno.ENOSYS,
-    errno.ENOTSUP,
-    errno.ENOTTY,
-}
+_LACKING = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.EBADF}
+_LACKING |= {errno.EISDIR, errno.ENOSYS, errno.ENOTSUP, errno.ENOTTY}
 
 
 @contextmanager
@@ -54,11 +46,9 @@ def _cure(error: OSError) -> str:
     """What helps against an error of the file system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free space"
-    if error.errno == errno.EISDIR:
-        return "move the folder away"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "correct the permissions, or use another folder"
-    return "use another folder or file system"
+    return "move the folder away" if error.errno == errno.EISDIR else "use another folder or file system"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -148,8 +138,9 @@ def parse_json(data: bytes, where: str) -> Any:
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line."""
-    lines = [json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in records]
-    write_bytes(path, "".join(lines).encode())
+    write_bytes(
+        path, b"".join(json.dumps(record, sort_keys=True, allow_nan=False).encode() + b"\n" for record in records)
+    )
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -185,10 +176,8 @@ def parse_csv(data: bytes, where: str) -> list[dict[str, Any]]:
 
 def _value(word: str) -> int | float | str | None:
     for kind in (int, float):
-        try:
+        with suppress(ValueError):
             return kind(word)
-        except ValueError:
-            continue
     return word or None
 
 

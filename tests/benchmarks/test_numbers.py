@@ -34,7 +34,8 @@ def test_speed() -> None:
         f"the Frechet distance is {at_n['1000', 'scipy sqrtm']:.0f} times as fast as with SciPy at n = 1,000 and "
         f"{at_n['10000', 'scipy sqrtm']:.1f} times at n = 10,000, where torch-fidelity is faster "
         f"({at_n['10000', 'torch-fidelity']:.2f})",
-        f"{round(rates[0], -1):,} training images and, now, {round(rates[1], -2):,} sampled image steps per second",
+        f"Per second and core, training processes {round(rates[0], -1):,} images and sampling, now, "
+        f"{round(rates[1], -2):,} images times steps.",
     )
 
 
