@@ -25,7 +25,10 @@ ALL_T = [50, 100, 200, 400, 800]
 
 @pytest.fixture
 def planted(tiny_study: Path) -> Path:
-    """Three confirmatory seeds: cosine somewhat worse than sigmoid at every T, its loss smaller, all else alike."""
+    """Three confirmatory seeds: cosine somewhat worse than sigmoid at every T, its loss smaller, all else alike.
+
+    32 samples of ancestral rank its cells almost in the reverse order.
+    """
     for name in ("conf/claims.yaml", "conf/networks.yaml"):
         artifacts.write_bytes(tiny_study / name, (ROOT / name).read_bytes())
     schedules = ["linear", "cosine", "sigmoid"]
@@ -43,8 +46,14 @@ def planted(tiny_study: Path) -> Path:
                     distance = (1.5 if schedule == "cosine" else 1.0) * math.exp(0.002 * rng.normal())
                     rows.append(axes | losses | {"fid": distance, "digits_distance": distance})
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
-    artifacts.write_json(Path("metrics/ranking.json"), {"tau": {"ancestral": [0.5] * 999, "clipped": [0.5] * 999}})
+    plant_rankings({"ancestral": -0.9, "clipped": 0.9})
     return tiny_study
+
+
+def plant_rankings(taus: dict[str, float]) -> None:
+    """Rankings by 32 samples as the stage ``ranking`` writes them: of every sampler the tau of each seed."""
+    by_seed = {sampler: dict.fromkeys(("3", "4", "5"), tau) for sampler, tau in taus.items()}
+    artifacts.write_json(Path("metrics/ranking.json"), {"by_seed": by_seed, "mean_tau": taus})
 
 
 def verdicts() -> dict[str, Any]:
@@ -66,13 +75,17 @@ def test_all_claims_have_a_verdict_and_say_with_what(planted: Path) -> None:
     found = verdicts()
     assert len(found["claims"]) == 12
     assert {claim["verdict"] for claim in found["claims"].values()} <= {*DECIDED, "undecided", "not tested"}
+    untested = {name for name, claim in found["claims"].items() if claim["verdict"] == "not tested"}
+    assert untested == {"one-step"}, "which needs a sampler that is not planted"
     assert found["claims_yaml_sha256"] == hashlib.sha256((planted / "conf/claims.yaml").read_bytes()).hexdigest()
     assert (found["quality"], found["sampler"], found["seeds"]) == ("fid", "ancestral", [3, 4, 5])
     worse = found["claims"]["cosine-worse"]
     assert worse["verdict"] == worse["second_opinion"] == "supported"
     assert worse["low"] < math.log(1.5) < worse["high"]
     assert worse["n"] == 3
-    assert found["claims"]["n32-enough"]["verdict"] == "not tested"  # rankings by 32 samples of one seed
+    few = found["claims"]["n32-enough"]
+    assert few["verdict"] == "refuted"
+    assert (few["n"], few["details"]["tau at n = 32"]) == (3, -0.9)
     assert found["claims"]["T-small-effect"]["verdict"] == "supported"
     assert found["claims"]["loss-flat-in-T"]["verdict"] == "supported"
 
@@ -119,7 +132,7 @@ def test_a_part_of_the_grid_leaves_claims_untested_and_breaks_nothing(planted: P
     rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
     if "sampler" in part:
         rows = [row | {"sampler": "ddim"} for row in rows if row["sampler"] == "ancestral"]
-        artifacts.write_json(Path("metrics/ranking.json"), {"tau": {"ddim": [0.5] * 9}})
+        plant_rankings({"ddim": 0.5})
     rows = [row for row in rows if all(row[axis] in values for axis, values in part.items())]
     artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
     found = {name: claim["verdict"] for name, claim in verdicts()["claims"].items()}

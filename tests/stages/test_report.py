@@ -82,7 +82,7 @@ def test_chain_ends_in_the_cells_own_samples(page_file: Path) -> None:
     assert abs(frames[-1].astype(int) - samples[:4]).max() <= 1  # another batch size: a rounding
 
 
-def test_nothing_can_leave_the_script(page_file: Path) -> None:
+def test_nothing_can_leave_the_script() -> None:
     assert report.in_script({"a": "</script><b>"}) == '{"a": "\\u003c/script>\\u003cb>"}'
 
 

@@ -60,13 +60,18 @@ def test_files_that_changed_since(locked: Path) -> None:
     assert fault() == "sample@linear-20-0-clipped: not the file that dvc.lock names"
 
 
-@pytest.mark.parametrize("stage", ["train@linear-20-0", "mnist"])
-def test_files_made_of_what_was_there_before(locked: Path, stage: str) -> None:
-    """As after a training, with the samples still to be made."""
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [("sample@linear-20-0-ancestral", CELL.model), ("train@linear-20-0", Path("data/raw"))],
+    ids=["sample", "train"],
+)
+def test_files_made_of_what_was_there_before(locked: Path, stage: str, path: Path) -> None:
+    """As after a training with the samples still to be made, and after new images with the training still to come."""
     found: dict[str, Any] = json.loads(Path("dvc.lock").read_text())
-    found["stages"][stage]["outs"][0]["md5"] = "0" * 32
+    (dep,) = (dep for dep in found["stages"][stage]["deps"] if dep["path"] == path.as_posix())
+    dep["md5"] = "0" * 32
     Path("dvc.lock").write_text(json.dumps(found))
-    assert fault()
+    assert fault() == f"{stage}: made of an earlier {path}"
 
 
 def test_a_table_of_betas_that_changed_since(locked: Path) -> None:
