@@ -138,6 +138,7 @@ class Audit:
     log_snr_T: float
     prior_kl_nats: float
     last_step_gain: float
+    error_gain: float
     beta_1: float
     beta_T: float
     steps_below_1e_5: int
@@ -155,21 +156,24 @@ def audit(schedule: Schedule, mean: float = MEAN, std: float = STD, dimensions: 
         - ``sqrt_alpha_bar_T``: share of the image's amplitude left at t = T; 0 is pure noise.
         - ``log_snr_T``: log(alpha_bar_T / (1 - alpha_bar_T)), natural logarithm.
         - ``prior_kl_nats``: E KL(q(x_T | x_0) || N(0, I)) per image, nats (Ho et al. 2020, L_T in eq. 5).
-        - ``last_step_gain``: 1 / sqrt(alpha_T), what the first reverse step multiplies x_T and the network's error by.
+        - ``last_step_gain``: 1 / sqrt(alpha_T), what the first reverse step multiplies x_T by.
+        - ``error_gain``: beta_T / sqrt(alpha_T (1 - alpha_bar_T)), what it multiplies the error of epsilon by (Ho et
+          al. 2020, eq. 11).
         - ``steps_below_1e_5``: steps that change nothing visible.
         - ``useful_share``: share of steps with abs(log SNR) < 2, where there is something to learn.
     """
     log_snr, end = schedule.log_snr, float(schedule.alpha_bar[-1])
     # closed form for Gaussians: sum over pixels of (mu^2 + sigma^2 - 1 - log sigma^2) / 2
     kl = 0.5 * dimensions * (end * (mean**2 + std**2) - end - math.log1p(-end))
-    alpha_T = float(schedule.alpha[-1])
+    alpha_T, beta_T = float(schedule.alpha[-1]), float(schedule.beta[-1])
     return Audit(
         sqrt_alpha_bar_T=math.sqrt(end),
         log_snr_T=float(log_snr[-1]),
         prior_kl_nats=kl,
         last_step_gain=1.0 / math.sqrt(alpha_T) if alpha_T > 0 else math.inf,
+        error_gain=beta_T / math.sqrt(alpha_T * (1.0 - end)) if alpha_T > 0 else math.inf,
         beta_1=float(schedule.beta[1]),
-        beta_T=float(schedule.beta[-1]),
+        beta_T=beta_T,
         steps_below_1e_5=int((schedule.beta[1:] < 1e-5).sum()),
         useful_share=float((log_snr.abs() < 2).double().mean()),
     )

@@ -122,8 +122,8 @@ def _level_curves(grid: settings.Grid) -> dict[tuple[str, int], dict[float, floa
 
 
 def finite_gains(audits: list[Row]) -> dict[tuple[str, int], float]:
-    """(schedule, T) -> gain of the first reverse step, without those where alpha_T = 0, whose samplers skip it."""
-    gains = {(row["schedule"], row["T"]): row["last_step_gain"] for row in audits}
+    """(schedule, T) -> what the first reverse step multiplies the error by; not if alpha_T = 0: samplers skip it."""
+    gains = {(row["schedule"], row["T"]): row["error_gain"] for row in audits}
     return {key: gain for key, gain in gains.items() if gain is not None}
 
 

@@ -47,7 +47,7 @@ MECHANISM = (
     (
         "brightness",
         "Mean pixel value of a cell's samples against the mean of the network's error at t = T times the gain of the "
-        "first reverse step, with the sign reversed.",
+        "error in the first reverse step, with the sign reversed.",
     ),
 )
 METRICS_CHECKED = (
@@ -96,11 +96,16 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
     }
 
 
-def gains(audits: list[Row]) -> str:
-    """By how much the first reverse step of each schedule multiplies x_T, from the least to the most over T."""
+def gains(audits: list[Row], of: str) -> str:
+    """By how much the first reverse step of each schedule multiplies, from the least to the most over T.
+
+    Args:
+        audits: of metrics/schedules.csv.
+        of: ``last_step_gain``, what it multiplies x_T by, or ``error_gain``.
+    """
     found = []
     for schedule in dict.fromkeys(row["schedule"] for row in audits):
-        values = [row["last_step_gain"] for row in audits if row["schedule"] == schedule]
+        values = [row[of] for row in audits if row["schedule"] == schedule]
         values = [math.inf if value is None else value for value in values]
         ends = ["infinity" if math.isinf(value) else f"{value:.3g}" for value in (min(values), max(values))]
         found.append(f"on {schedule} by {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
@@ -148,7 +153,7 @@ def main() -> None:
         extractors=[(png_file(FIGURES / f"{name}.png"), says) for name, says in METRICS_CHECKED],
         validation=validation,
         audits=audits,
-        gains=gains(audits),
+        gains={name: gains(audits, name) for name in ("last_step_gain", "error_gain")},
         identity=identity(params, rows, claims),
         data=in_script({"samples": sample_pictures(params, rows), "chains": animations(params)}),
     )

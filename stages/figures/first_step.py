@@ -46,8 +46,9 @@ def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> F
 
     Args:
         rows: ``schedule``, ``T``, ``sampler``, ``end_error_mean``, ``mean_pixel``, of one sampler without a clip.
-        gains: (schedule, T) -> 1 / sqrt(alpha_T), by which the first step multiplies the error of epsilon; its sign is
-            reversed, so an error below 0 makes the images brighter. Rows without a gain are not drawn.
+        gains: (schedule, T) -> beta_T / sqrt(alpha_T (1 - alpha_bar_T)), by which the first step multiplies the error
+            of epsilon (Ho et al. 2020, eq. 11); its sign is reversed, so an error below 0 makes the images brighter.
+            Rows without a gain are not drawn.
     """
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
@@ -64,7 +65,7 @@ def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> F
     axes.axhline(REAL_MEAN_PIXEL, color="0.4", linewidth=1, label=f"real digits ({REAL_MEAN_PIXEL:.1f})")
     axes.axvline(0, color="0.8", linewidth=1)
     axes.set(
-        xlabel="offset that the first reverse step adds: -(mean error at t = T) / sqrt(alpha_T)",
+        xlabel="offset that the first reverse step adds: -(mean error at t = T) x gain of the error",
         ylabel="mean pixel of the samples, 0 to 255",
         title="Brightness of samples, no clip (numbers: T)",
     )

@@ -130,7 +130,7 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row, others: M
     logs = logs_of(table, "fid")
     plain = [(name, "ancestral") for name in SCHEDULES]
     ends = {cells: _ends(logs, cells, all_T, claims["confidence"]) for cells in [*plain, ("cosine", "clipped")]}
-    every = [row["last_step_gain"] for row in schedules if row["schedule"] == "cosine"]
+    every = [row["error_gain"] for row in schedules if row["schedule"] == "cosine"]
     gains = {"infinity" if gain is None else f"{gain:.0f}" for gain in every}
     worse = claims["claims"]["cosine-worse"]
     elsewhere = ", and ".join(filter(None, (_elsewhere(*item, claims["confidence"]) for item in others.items())))

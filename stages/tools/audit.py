@@ -25,9 +25,9 @@ def remarks(found: Audit, T: int) -> list[str]:
             f"It does not end in pure noise: sqrt(alpha_bar_T) is {found.sqrt_alpha_bar_T:.3f}, while sampling starts "
             f"from pure noise (Ho et al. 2020: {HO_AMPLITUDE})."
         )
-    if found.last_step_gain > LARGE_GAIN:
+    if found.error_gain > LARGE_GAIN:
         said.append(
-            f"The first reverse step multiplies x_T, and the network's error, by {found.last_step_gain:.0f}: use a "
+            f"The first reverse step multiplies x_T, and the network's error, by {found.error_gain:.0f}: use a "
             "sampler that clips, or lower the largest beta."
         )
     if found.steps_below_1e_5:
@@ -47,7 +47,8 @@ def main(schedule: ScheduleOption, timesteps: TimestepsOption) -> None:
     table.add_row("sqrt(alpha_bar_T)", f"{found.sqrt_alpha_bar_T:.3g}")
     table.add_row("log SNR at t = T", f"{found.log_snr_T:.2f}")
     table.add_row("KL of x_T to N(0, I), nats per image", f"{found.prior_kl_nats:.3g}")
-    table.add_row("gain of the first reverse step", f"{found.last_step_gain:.3g}")
+    table.add_row("gain of x_T in the first reverse step", f"{found.last_step_gain:.3g}")
+    table.add_row("gain of the network's error there", f"{found.error_gain:.3g}")
     table.add_row("beta_1 .. beta_T", f"{found.beta_1:.2g} .. {found.beta_T:.4g}")
     table.add_row("steps with beta below 1e-5", str(found.steps_below_1e_5))
     table.add_row("share of steps with abs(log SNR) < 2", f"{found.useful_share:.0%}")

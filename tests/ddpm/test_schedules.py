@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ddpm.diffusion import Schedule, prior_kl
 from ddpm.errors import StudyError
+from ddpm.sampling.samplers import step_coefficients
 from ddpm.schedules import SCHEDULES, audit, make_schedule, zero_terminal_snr
 
 LISTED = ("linear", "cosine", "sigmoid")
@@ -54,6 +55,14 @@ def test_audit_gives_the_known_facts(cell: tuple[int, str], expected: tuple[floa
     values = (found.beta_1, found.beta_T, found.sqrt_alpha_bar_T, found.last_step_gain, found.useful_share)
     # two digits, as tabulated
     assert values == pytest.approx(expected, rel=0.04, abs=0.006 if name != "cosine" else 1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+@pytest.mark.parametrize("T", [50, 800])
+def test_gains_are_the_coefficients_of_the_first_reverse_step(name: str, T: int) -> None:
+    schedule = make_schedule(name, T)
+    found, step = audit(schedule), step_coefficients(schedule, T, T - 1, clip=False)  # Ho et al. 2020, eq. 11
+    assert (found.last_step_gain, -found.error_gain) == pytest.approx((step.c_t, step.c_hat), rel=1e-9)
 
 
 def test_ho_ends_where_the_paper_says() -> None:
@@ -122,6 +131,7 @@ def test_zero_terminal_snr(name: str) -> None:
     torch.testing.assert_close(rescaled.alpha_bar[1], plain.alpha_bar[1])
     assert math.isinf(audit(rescaled).log_snr_T)
     assert math.isinf(audit(rescaled).last_step_gain)
+    assert math.isinf(audit(rescaled).error_gain)
     # Lin et al. 2023, algorithm 1: sqrt(alpha_bar) is moved and stretched, nothing else
     a, b = plain.alpha_bar[1:].sqrt(), rescaled.alpha_bar[1:].sqrt()
     torch.testing.assert_close(b, (a - a[-1]) * a[0] / (a[0] - a[-1]), rtol=1e-9, atol=1e-9)

@@ -58,9 +58,9 @@ def test_whole_page(page_file: Path) -> None:
 
 
 def test_gains_are_extremes_whatever_the_order_of_T() -> None:
-    audits = [{"schedule": "linear", "last_step_gain": value} for value in (1.02, 1.12, 1.01)]
-    audits += [{"schedule": "cosine", "last_step_gain": value} for value in (100.0, None, 100.0)]
-    assert report.gains(audits) == "on linear by 1.01 to 1.12, on cosine by 100 to infinity"
+    audits = [{"schedule": "linear", "error_gain": value} for value in (1.02, 1.12, 1.01)]
+    audits += [{"schedule": "cosine", "error_gain": value} for value in (100.0, None, 100.0)]
+    assert report.gains(audits, "error_gain") == "on linear by 1.01 to 1.12, on cosine by 100 to infinity"
 
 
 def test_what_identifies_a_study_is_not_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:

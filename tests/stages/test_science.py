@@ -103,6 +103,6 @@ def test_a_schedule_that_ends_in_pure_noise_is_aggregated(whole_grid: Path) -> N
     run(schedules)
     run(aggregate)
     audits = artifacts.read_csv(Path("metrics/schedules.csv"))
-    assert {row["last_step_gain"] is None for row in audits if row["schedule"] == "linear"} == {True}
-    assert {row["last_step_gain"] is None for row in audits if row["schedule"] != "linear"} == {False}
+    assert {row["error_gain"] is None for row in audits if row["schedule"] == "linear"} == {True}
+    assert {row["error_gain"] is None for row in audits if row["schedule"] != "linear"} == {False}
     assert artifacts.read_bytes(Path("metrics/figures/brightness.png")) != before

@@ -31,7 +31,7 @@ CLAIMS = {
     "claims": {"one-step": {"verdict": "supported"}, "cosine-worse": CLAIM},
     "networks": {},
 }
-AUDIT = [{"schedule": "cosine", "last_step_gain": 100.2}, {"schedule": "linear", "last_step_gain": 1.1}]
+AUDIT = [{"schedule": "cosine", "error_gain": 100.2}, {"schedule": "linear", "error_gain": 1.1}]
 
 
 def test_the_sentences_have_the_numbers() -> None:
