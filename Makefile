@@ -44,9 +44,10 @@ study: $(VENV)/.installed  ## run the whole study: 15 models, FID = f(T), figure
 	python -m stages.tools.publish
 
 campaign: $(VENV)/.installed  ## run the experiments of conf/campaign.yaml that are missing or stale (ONLY=seed-8,ddim; DRY=1: list them)
-	python -m stages.tools.campaign --jobs $(JOBS)$(if $(ONLY), --only '$(ONLY)')$(if $(DRY), --dry)$(call option,CLUSTER, --cluster)
+	python -m stages.tools.campaign --jobs $(JOBS)$(call option,ONLY, --only)$(if $(DRY), --dry)$(call option,CLUSTER, --cluster)
 
 worker: $(VENV)/.installed  ## do jobs of a study that runs elsewhere: make worker CLUSTER=tcp://head:8786
+	@test -n '$(CLUSTER)' || { echo 'error: no address; make worker CLUSTER=tcp://head:8786' >&2; exit 1; }
 	dask worker '$(CLUSTER)' --nthreads $(JOBS) --memory-limit 0 --no-dashboard
 
 smoke: $(VENV)/.installed  ## run four tiny cells on real data in a temporary copy, as a quick check

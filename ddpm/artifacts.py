@@ -98,11 +98,11 @@ def read_bytes(path: Path, hint: str = MADE_BY_DVC) -> bytes:
 
 
 def read_text(path: Path, hint: str = MADE_BY_DVC) -> str:
-    """The whole file, UTF-8; StudyError with this hint when it is missing, unreadable or other text."""
+    """The whole file, UTF-8; StudyError when it is missing or unreadable, with this hint, or other text."""
     try:
         return read_bytes(path, hint).decode()
     except UnicodeDecodeError as error:
-        raise StudyError("not UTF-8", where=str(path), hint=hint) from error
+        raise StudyError("not UTF-8", where=str(path), hint="save it as UTF-8") from error
 
 
 def rounded(value: Any) -> Any:

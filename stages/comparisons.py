@@ -39,7 +39,7 @@ def main() -> None:
     params = settings.load()
     usual = parameters(params)
     rules = read_yaml(Changes, FILE)
-    check_names(rules, {"schedule", "T", "sampler", *usual}, str(FILE))
+    check_names(rules, {"schedule", "T", "sampler", *usual}, params.schedules, str(FILE))
     rows = every_row(params, artifacts.read_csv(METRICS / TABLE), kept_runs())
     if rules.quality not in rows[0]:
         raise StudyError(f"unknown column {rules.quality!r}", where=str(FILE), hint="correct `quality`")

@@ -28,14 +28,15 @@ def test_a_schedule(study: Study) -> None:
     source, conf = study.root / "ddpm/schedules.py", study.root / "conf/config.yaml"
     source.write_text(source.read_text() + "\n\n" + blocks("Add a schedule", "python")[0])
     conf.write_text(conf.read_text().replace("schedules:\n", "schedules:\n" + blocks("Add a schedule", "yaml")[0], 1))
-    audit, run = blocks("Add a schedule", "bash")[0].splitlines()
+    *commands, run = blocks("Add a schedule", "bash")[0].splitlines()
+    compose, audit = ([sys.executable, *command.split()[1:]] for command in commands)
+    subprocess.run(compose, cwd=study.root, check=True)
+    told = subprocess.run(audit, cwd=study.root, capture_output=True, text=True, check=True).stdout
+    assert "quadratic, T = 100" in told
+    assert "gain of x_T in the first reverse step" in told
     follow(study, run)
     ran = study.ran()
     assert sorted({line for line in ran if line.startswith("train")}) == ["train quadratic 100 0"]
-    real = [sys.executable, *audit.split()[1:]]
-    told = subprocess.run(real, cwd=study.root, capture_output=True, text=True, check=True).stdout
-    assert "quadratic, T = 100" in told
-    assert "gain of the first reverse step" in told
 
 
 def test_a_T(study: Study) -> None:

@@ -27,7 +27,7 @@ def find(
 ) -> dict[str, list[Run]]:
     """The kept runs of each network; those that differ from this study in more than the network are excluded.
 
-    Runs that are not there are left out: they have not been made yet.
+    Runs that are not there are named and left out: they may not have been made yet.
 
     Raises:
         StudyError: two runs that are of one network by name differ in a parameter.
@@ -36,6 +36,8 @@ def find(
     found = {}
     for name, wanted in names.items():
         its = [kept[folder] for folder in wanted if folder in kept]
+        if absent := [folder for folder in wanted if folder not in kept]:  # not made yet, or misspelt
+            say(f"network {name!r}: not in metrics/runs: {', '.join(absent)}")
         for run in its[1:]:
             first, other = its[0].params, run.params
             if differ := sorted({*differences(first, other), *differences(other, first)}):

@@ -1,5 +1,6 @@
 """The rules fixed before the run: conf/claims.yaml and conf/comparisons.yaml, validated."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictFloat, StrictInt, StrictStr
@@ -58,12 +59,13 @@ class Changes(Strict):
     changes: Annotated[dict[str, Change], Field(min_length=1)]
 
 
-def check_names(changes: Changes, known: set[str], where: str) -> None:
+def check_names(changes: Changes, known: set[str], schedules: Collection[str], where: str) -> None:
     """StudyError that names the first change that cannot be compared.
 
     Args:
         changes: of conf/comparisons.yaml.
         known: axes and parameters that a change may name.
+        schedules: names that a schedule may have.
         where: the file, for errors.
     """
     for name, change in changes.changes.items():
@@ -71,3 +73,9 @@ def check_names(changes: Changes, known: set[str], where: str) -> None:
         if wrong:
             hint = "both sides name the same axes (schedule, T, sampler) or parameters (network.attention)"
             raise StudyError(f"changes.{name}: {wrong[0]} cannot be compared", where=where, hint=hint)
+        if change.before == change.after:
+            raise StudyError(f"changes.{name}: before and after are the same", where=where, hint="correct one")
+        named = [side["schedule"] for side in (change.before, change.after) if "schedule" in side]
+        if other := [str(schedule) for schedule in named if schedule not in schedules]:
+            hint = f"choose one of {', '.join(schedules)}"
+            raise StudyError(f"changes.{name}: unknown schedule {other[0]!r}", where=where, hint=hint)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm import artifacts
+from ddpm.errors import StudyError
 from stages.support import settings
 
 FOLDER = Path("metrics/runs")
@@ -37,12 +38,25 @@ class Run:
 def kept_runs() -> list[Run]:
     """All runs in metrics/runs/, by name; StudyError when one lacks a file or has a damaged one."""
     folders = sorted(path for path in FOLDER.iterdir() if path.is_dir()) if FOLDER.exists() else []
-    return [Run(folder, _parameters_of(folder), artifacts.read_csv(folder / TABLE)) for folder in folders]
+    return [_run(folder) for folder in folders]
 
 
-def _parameters_of(folder: Path) -> settings.Params:
-    hint = "restore the folder from Git, or remove it"
-    return settings.read(folder / settings.PATH, absent=hint, wrong=hint)
+def _run(folder: Path) -> Run:
+    """A kept run; its table has the cells of its parameters, or seeds would leave the claims without a word."""
+    path, hint = folder / TABLE, "restore the folder from Git, or remove it"
+    params = settings.read(folder / settings.PATH, absent=hint, wrong=hint)
+    data = artifacts.read_bytes(path, hint)
+    try:
+        rows = artifacts.parse_csv(data, str(path))
+    except StudyError as error:
+        raise StudyError(error.what, where=error.where, hint=hint) from error
+    grid = params.grid
+    wanted = {(cell.schedule, cell.T, cell.seed, sampler) for cell in grid.cells() for sampler in grid.sampler}
+    if {tuple(row.get(axis) for axis in ("schedule", "T", "seed", "sampler")) for row in rows} != wanted:
+        raise StudyError("not the table of the grid in its params.yaml", where=str(path), hint=hint)
+    if not all(isinstance(row.get("fid"), int | float) for row in rows):
+        raise StudyError("a row without a number as its fid", where=str(path), hint=hint)
+    return Run(folder, params, rows)
 
 
 def parameters(params: settings.Params) -> dict[str, Any]:

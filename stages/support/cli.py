@@ -1,12 +1,13 @@
 """Shared by all commands: one-line errors, and progress as a bar on a terminal or as plain lines elsewhere."""
 
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn, Protocol
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -42,13 +43,22 @@ SamplerOption = Annotated[
 ]
 
 _PLAIN_SECONDS = 20.0  # between two lines of progress in a log file
+_PATIENCE_SECONDS = 3.0  # in which a second signal is ignored: the command is ending
 
 
-def _interrupted(number: int, _: object) -> NoReturn:
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # further signals are ignored
-        signal.signal(ignored, signal.SIG_IGN)
-    print("interrupted; rerun the same command to resume", file=sys.stderr)
-    raise SystemExit(128 + number)
+def _interrupted() -> Callable[[int, object], None]:
+    """A handler that ends the command; within a finaliser Python swallows its exception, so a later signal kills it."""
+    came: list[float] = []  # when the first signal did, in seconds of the monotonic clock
+
+    def handle(number: int, _: object) -> None:
+        if not came:
+            came.append(time.monotonic())
+            print("interrupted; rerun the same command to resume", file=sys.stderr)
+            raise SystemExit(128 + number)
+        if time.monotonic() - came[0] >= _PATIENCE_SECONDS:
+            os._exit(128 + number)
+
+    return handle
 
 
 def command_line(app: typer.Typer) -> None:
@@ -60,8 +70,9 @@ def command_line(app: typer.Typer) -> None:
     app.pretty_exceptions_enable = False  # its boxes break lines, also in the middle of what is to be masked
     if "--help" not in sys.argv:
         app.rich_markup_mode = None  # nor boxes around errors; those of the help stay
+    interrupted = _interrupted()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
+        signal.signal(number, interrupted)
     try:
         app()
     except StudyError as error:

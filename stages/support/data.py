@@ -6,6 +6,7 @@ from torch import Tensor
 from ddpm import artifacts
 from ddpm.core.mnist import parse_idx, parse_images
 from ddpm.diffusion import Schedule
+from ddpm.errors import StudyError
 from stages.support.cells import RAW, TEST_IMAGES, TRAIN_IMAGES, Cell
 
 TRAIN_LABELS = RAW / "train-labels-idx1-ubyte"
@@ -34,4 +35,7 @@ def test_labels() -> Tensor:
 
 def read_schedule(cell: Cell, device: str = "cpu") -> Schedule:
     """The schedule of a cell's table of beta; StudyError when the file is missing, damaged or no such table."""
+    if not cell.table.exists():
+        hint = f"run `dvc repro schedules` with this cell in the grid, as by `dvc exp run -S T={cell.T}`"
+        raise StudyError("cannot read: no such file", where=str(cell.table), hint=hint)
     return Schedule.from_beta(torch.from_numpy(artifacts.read_npy(cell.table))).to(device)

@@ -17,6 +17,7 @@ from stages.support.strict_yaml import Strict, parse_yaml
 
 PATH = Path("params.yaml")
 COMPOSE = "correct it in conf/ and run python -m stages.tools.compose"
+ABSENT = "run from the repository's root; python -m stages.tools.compose writes it"
 
 
 class Grid(Strict):
@@ -171,7 +172,7 @@ class Params(Strict):
         """The numbers of one schedule; StudyError when params.yaml has no group of that name."""
         if name not in self.schedules:
             close = difflib.get_close_matches(name, self.schedules, n=1)
-            known = f"known are {', '.join(self.schedules)}; add others in conf/config.yaml"
+            known = f"known are {', '.join(self.schedules)}; add others in conf/config.yaml and run `make compose`"
             hint = f"did you mean {close[0]}? {known}" if close else known
             raise StudyError(f"no group schedules.{name}", where=str(PATH), hint=hint)
         return dict(self.schedules[name])
@@ -190,7 +191,7 @@ def parse(text: str, where: str = str(PATH), *, hint: str = COMPOSE) -> Params:
     return parse_yaml(Params, text, where, hint=hint)
 
 
-def read(path: Path = PATH, *, absent: str = "run from the repository's root", wrong: str = COMPOSE) -> Params:
+def read(path: Path = PATH, *, absent: str = ABSENT, wrong: str = COMPOSE) -> Params:
     """Read and validate a params.yaml; ``absent`` and ``wrong`` are the hints when it cannot be read or is invalid."""
     return parse(artifacts.read_text(path, absent), str(path), hint=wrong)
 

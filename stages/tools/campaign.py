@@ -75,14 +75,18 @@ def overview(states: dict[str, State], asked: dict[str, Experiment]) -> Table:
     return table
 
 
-def chosen(only: str) -> dict[str, Experiment]:
-    """The experiments of these names, separated by commas, or all; StudyError for an unknown name."""
+def chosen(only: str | None) -> dict[str, Experiment]:
+    """The experiments of these names, separated by commas, or all; StudyError for an unknown name, or for no name."""
     every = experiments.read()
+    if only is None:
+        return every
     names = [name for name in map(str.strip, only.split(",")) if name]
+    if not names:
+        raise StudyError("no experiment is named", where="--only", hint="name one, or leave it out for all of them")
     if unknown := [name for name in names if name not in every]:
         hint = f"one of {', '.join(every)}"
         raise StudyError(f"no experiment {unknown[0]!r}", where=str(experiments.FILE), hint=hint)
-    return {name: every[name] for name in names or every}
+    return {name: every[name] for name in names}
 
 
 def make(name: str, state: State, begin: str, current: Sources, jobs: int, cluster: str) -> None:
@@ -96,13 +100,13 @@ def make(name: str, state: State, begin: str, current: Sources, jobs: int, clust
     run(folder, jobs, cluster)
     if experiments.sources(folder / "dvc.lock", state.params) - current:
         raise StudyError(f"{name} was made by other sources than dvc.lock names", hint="run `make study` first")
-    print(keep(name, folder), file=sys.stderr, flush=True)
+    print(keep(name, folder, replace=True), file=sys.stderr, flush=True)
     shutil.rmtree(folder)
 
 
 @app.command(help=__doc__)
 def main(
-    only: Annotated[str, typer.Option(help="Names of experiments, separated by commas; all by default.")] = "",
+    only: Annotated[str | None, typer.Option(help="Names of experiments, separated by commas; all by default.")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Only say what would run, and how long it takes.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Number of cells at a time.")] = cores(),
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, whose workers do the jobs.")] = "",
@@ -121,7 +125,7 @@ def main(
     check_sources()
     failed: dict[str, str] = {}
     for name in todo:
-        if asked[name].needs and not only.strip(" ,"):
+        if asked[name].needs and only is None:
             print(f"{name} is left out: it needs {asked[name].needs}; ask for it with --only", file=sys.stderr)
             continue
         print(f"{name}: {asked[name].question}", file=sys.stderr, flush=True)

@@ -17,6 +17,8 @@ from stages.support.masking import mask
 
 app = typer.Typer(add_completion=False)
 
+WRONG_OVERRIDES = "correct the overrides"
+
 
 def composed(conf: Path, overrides: list[str]) -> str:
     """The text of conf/config.yaml with Hydra overrides.
@@ -35,10 +37,12 @@ def composed(conf: Path, overrides: list[str]) -> str:
             compose_and_dump(path, str(conf.resolve()), None, "config", "", overrides)
         except (HydraException, OmegaConfBaseException) as error:
             first = mask(str(error).splitlines()[0])
-            raise StudyError(first, where=str(conf), hint="correct the overrides") from error
+            raise StudyError(first, where=str(conf), hint=WRONG_OVERRIDES) from error
         except YAMLError as error:
             told = mask(" ".join(str(error).split()))
             raise StudyError(f"not YAML: {told}", where=str(conf), hint="correct it") from error
+        except UnicodeDecodeError as error:
+            raise StudyError("a file that is not UTF-8", where=str(conf), hint="save it as UTF-8") from error
         return artifacts.read_text(path)
 
 

@@ -90,7 +90,7 @@ def connect(where: str, places: int) -> "Iterator[Client]":
                 worker_dashboard_address=ALONE,
                 scheduler_kwargs={"dashboard": False},
                 memory_limit=0,
-                silence_logs=40,
+                silence_logs=50,  # errors come back with the job, and are told in one line
             )
             with local, Client(local) as client:
                 yield client

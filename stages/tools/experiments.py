@@ -11,10 +11,10 @@ from pydantic import Field, StrictInt, StrictStr
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, RANKING, TABLE, differences
-from stages.support import settings
+from stages.support import pairs, settings
 from stages.support.strict_yaml import Strict, read_yaml
 from stages.tools import jobs
-from stages.tools.compose import composed
+from stages.tools.compose import WRONG_OVERRIDES, composed
 from stages.tools.keep_run import NAME
 
 FILE = Path("conf/campaign.yaml")
@@ -80,6 +80,8 @@ def params_text(name: str, experiment: Experiment) -> str:
     try:
         return composed(Path("conf"), list(experiment.overrides))
     except StudyError as error:
+        if error.hint != WRONG_OVERRIDES:  # the files of conf/, not this experiment
+            raise
         raise StudyError(f"{name}: {error.what}", where=str(FILE), hint="correct its overrides") from error
 
 
@@ -140,6 +142,7 @@ def state_of(name: str, experiment: Experiment, current: Sources) -> State:
     """Compare what is kept of an experiment with what it asks for."""
     text = params_text(name, experiment)
     params = settings.parse(text, str(FILE), hint=f"correct the overrides of {name}")
+    pairs.check(params, f"{FILE}, {name}")
     hours = core_hours(params, experiment.cost)
     folder = FOLDER / name
     if not folder.exists():

@@ -58,8 +58,15 @@ def main(
 ) -> None:
     worker.find_commands()
     params = settings.load()
+    where = engine.address(scheduler)
+    if where:
+        engine.check_address(where)
     begin()
-    left, where = left_to_do(), engine.address(scheduler)
+    left = left_to_do()
+    if left and not where:
+        from ddpm.core.device import choose  # torch takes a second to import
+
+        choose(**params.compute.model_dump())  # a device that is not there fails once, not in every job
     if not where and any(target.startswith("train@") for target in left):
         require_usable(params.network)
     order = cluster.orders() if where and left else None

@@ -15,7 +15,7 @@ import typer
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis.runs import FOLDER, RANKING, TABLE
+from stages.analysis.runs import FOLDER, RANKING, TABLE, differences
 from stages.support import settings
 from stages.support.cells import METRICS, RESULTS
 from stages.support.cli import command_line
@@ -42,16 +42,35 @@ def require_made(workspace: Path) -> None:
             raise StudyError(why, where=str(workspace / table), hint=f"run `dvc repro {stage}`")
 
 
-def keep(name: str, workspace: Path = Path()) -> str:
+def require_same_study(folder: Path, params: settings.Params) -> None:
+    """StudyError when a folder keeps a run of other cells or parameters."""
+    path = folder / settings.PATH
+    if not path.exists():
+        return
+    kept = settings.read(path)
+    other = differences(params, kept) + (["grid"] if kept.grid != params.grid else [])
+    if other:
+        hint = "choose another name, or remove the folder"
+        raise StudyError(f"keeps another run, which differs in {', '.join(other)}", where=str(folder), hint=hint)
+
+
+def keep(name: str, workspace: Path = Path(), *, replace: bool = False) -> str:
     """Copy the run of a workspace to metrics/runs/NAME; what was kept, in words.
 
+    Args:
+        name: of the folder.
+        workspace: the clone that has the run.
+        replace: whatever run the folder keeps; else only one of the same cells and parameters.
+
     Raises:
-        StudyError: no name of a folder, or a table is not what the workspace's params.yaml asks for: of another grid,
-            made with other parameters by its dvc.lock, or changed since.
+        StudyError: no name of a folder, the folder keeps another run, or a table is not what the workspace's
+            params.yaml asks for: of another grid, made with other parameters by its dvc.lock, or changed since.
     """
     if not re.fullmatch(NAME, name):
         raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
     params, table = settings.read(workspace / settings.PATH), workspace / METRICS / TABLE
+    if not replace:
+        require_same_study(FOLDER / name, params)
     rows = artifacts.read_csv(table)
     wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}

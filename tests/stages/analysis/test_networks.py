@@ -111,7 +111,10 @@ def test_what_differs_in_more_than_the_network_is_left_out(here: Path) -> None:
     keep("norm-all", table, network=NORM, sample={"images": 9})
     said: list[str] = []
     assert networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), said.append), ALL_RULES) == {}
-    assert said == ["network 'norms' is excluded from the claims: it differs in sample"]
+    assert said == [
+        "network 'norms': not in metrics/runs: norm-all-first-step",
+        "network 'norms' is excluded from the claims: it differs in sample",
+    ]
 
 
 def test_two_networks_under_one_name_are_an_error(here: Path) -> None:

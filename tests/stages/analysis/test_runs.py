@@ -94,7 +94,8 @@ def test_rankings_are_of_just_the_grid_s_cells(tiny_study: Path) -> None:
     ranking(0.5)
     assert rankings(settings.load(), kept_runs(), "ancestral") == {0: 0.5, 1: 0.25}
     Path("metrics/ranking.json").unlink()
-    keep("z-few-t")
+    lock_tables()
+    keep_run.keep("z-few-t", replace=True)
     assert not Path("metrics/runs/z-few-t/ranking.json").exists()  # that of the run kept there before
 
 
@@ -151,3 +152,26 @@ def test_no_kept_run_is_no_error(tiny_study: Path) -> None:
     assert other_seeds(settings.load(), kept_runs()) == []
     assert yaml.safe_load(Path("params.yaml").read_text())
     assert CliRunner().invoke(keep_run.app, ["--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda text: "", "not the table of the grid in its params.yaml"),
+        (lambda text: text[: len(text) // 2].rsplit("\n", 1)[0] + "\n", "not the table of the grid"),
+        (lambda text: text.replace("schedule,", "other,", 1), "not the table of the grid"),
+        (lambda text: text.replace(",fid\n", ",distance\n", 1), "a row without a number as its fid"),
+        (lambda text: text.replace(",2.0\n", ",abc\n", 1), "a row without a number as its fid"),
+        (lambda text: text + "1,2,3,4,5,6\n", "not CSV"),
+    ],
+    ids=["empty", "cut", "no schedule", "no fid", "a word", "a long row"],
+)
+def test_a_damaged_table_does_not_leave_the_claims_without_a_word(damage: Any, says: str, tiny_study: Path) -> None:
+    table(1)
+    keep("seed-1")
+    path = Path("metrics/runs/seed-1/fid_of_T.csv")
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(
+        StudyError, match=rf"seed-1/fid_of_T\.csv: {says}.*; restore the folder from Git, or remove it$"
+    ):
+        kept_runs()

@@ -135,7 +135,7 @@ def ran(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     monkeypatch.setattr(campaign, "check_sources", lambda: None)
     monkeypatch.setattr(campaign, "workspace", workspace)
     monkeypatch.setattr(campaign, "run", lambda *_: None)
-    monkeypatch.setattr(campaign, "keep", lambda name, _: f"kept {name}")
+    monkeypatch.setattr(campaign, "keep", lambda name, _, replace: f"kept {name}" if replace else "refused")
     return found
 
 

@@ -100,3 +100,13 @@ def test_a_run_killed_while_it_is_kept_has_no_lock(made: Path, monkeypatch: pyte
         keep("x")
     assert not (FOLDER / "x" / "dvc.lock").exists()
     assert len(calls) == written
+
+
+def test_another_run_is_not_overwritten(made: Path) -> None:
+    keep("x")
+    keep("x")  # the same again
+    before = {path.name: path.read_bytes() for path in (FOLDER / "x").iterdir()}
+    edit_params(made, grid={"seed": [7]}, chains={"seed": 7})
+    with pytest.raises(StudyError, match=r"metrics/runs/x: keeps another run, which differs in grid; choose another"):
+        keep("x")
+    assert {path.name: path.read_bytes() for path in (FOLDER / "x").iterdir()} == before
