@@ -15,6 +15,7 @@ from tests.stages.tools.test_document import changed
 
 Cell = tuple[str, int, int, str]
 Kind = tuple[str, int, str]
+SAMPLERS = ("ancestral", "clipped")
 
 pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
 
@@ -96,28 +97,42 @@ def test_more_steps_with_normalisation_in_every_block() -> None:
     )
 
 
+LONGER = {50: "epochs-15-at-50", 800: "epochs-15-at-800"}
+
+
 def test_longer_training() -> None:
-    fid, grid = fid_of("epochs-15-at-50"), ours()
-    mean, ratios = dict[tuple[str, str], float](), []
-    for name, sampler in product(("linear", "cosine", "sigmoid"), ("ancestral", "clipped")):
-        kind = (name, 50, sampler)
-        ratios.append(float(times(fid, kind, grid, kind).split()[0]))
-        mean[name, sampler] = math.exp(np.mean([math.log(fid[name, 50, seed, sampler]) for seed in (3, 4, 5)]))
-    cosine = [fid["cosine", 50, seed, "ancestral"] for seed in (3, 4, 5)]
+    fids, grid = {T: fid_of(run) for T, run in LONGER.items()}, ours()
+
+    def mean(fid: Mapping[Cell, float], name: str, T: int, sampler: str = "ancestral") -> float:
+        return math.exp(np.mean([math.log(fid[name, T, seed, sampler]) for seed in (3, 4, 5)]))
+
+    told, ends = {}, {}
+    for T, fid in fids.items():
+        kinds = [(name, T, sampler) for name, sampler in product(("linear", "cosine", "sigmoid"), SAMPLERS)]
+        ratios = [float(times(fid, kind, grid, kind).split()[0]) for kind in kinds]
+        told[T] = f"{min(ratios):.2f} to {max(ratios):.2f} times as large at T = {T}"
+        cosine = [fid["cosine", T, seed, "ancestral"] for seed in (3, 4, 5)]
+        ends[T] = f"({min(cosine):.2f} to {max(cosine):.2f} by seed)"
+        assert all(fid["linear", T, seed, "ancestral"] < fid["cosine", T, seed, "ancestral"] for seed in (3, 4, 5))
+        assert mean(fid, "linear", T) < mean(fid, "sigmoid", T)
+        assert abs(math.log(mean(fid, "cosine", T, "clipped") / mean(fid, "linear", T))) < 0.05
+        assert mean(grid, "cosine", T) > mean(grid, "sigmoid", T)
+        assert mean(fid, "cosine", T) < mean(fid, "sigmoid", T)
+    at = {(name, T): f"{mean(fids[T], name, T):.2f}" for name in ("linear", "cosine", "sigmoid") for T in fids}
     says(
-        f"the FIDs are {min(ratios):.2f} to {max(ratios):.2f} times as large",
-        f"linear has {mean['linear', 'ancestral']:.2f}, cosine {mean['cosine', 'ancestral']:.2f} ({min(cosine):.2f} to "
-        f"{max(cosine):.2f} by seed) and sigmoid {mean['sigmoid', 'ancestral']:.2f}; with it, cosine has "
-        f"{mean['cosine', 'clipped']:.2f}. So",
+        f"the FIDs are {told[50]} and {told[800]}",
+        f"At T = 50 linear has {at['linear', 50]}, cosine {at['cosine', 50]} {ends[50]} and sigmoid "
+        f"{at['sigmoid', 50]}; at T = 800 {at['linear', 800]}, {at['cosine', 800]} {ends[800]} and "
+        f"{at['sigmoid', 800]}; cosine with the clip has {mean(fids[50], 'cosine', 50, 'clipped'):.2f} and "
+        f"{mean(fids[800], 'cosine', 800, 'clipped'):.2f}. So",
+        "cosine's mean FID, larger than sigmoid's after 5 epochs at both T, is no longer",
     )
-    before = {
-        name: math.exp(np.mean([math.log(grid[name, 50, seed, "ancestral"]) for seed in (3, 4, 5)]))
-        for name in ("cosine", "sigmoid")
-    }
-    assert (before["cosine"] > before["sigmoid"]) != (mean["cosine", "ancestral"] > mean["sigmoid", "ancestral"])
-    says(f"no longer exceeds sigmoid's (after 5 epochs: {before['cosine']:.2f} and {before['sigmoid']:.2f})")
+    both = fids[50] | fids[800]
+    after, before = (
+        times(fid, ("linear", 800, "ancestral"), fid, ("linear", 50, "ancestral")).replace("|", " ") + ")"
+        for fid in (both, grid)
+    )
+    says(f"on linear T = 800 has {after} the FID of T = 50, after 5 epochs of the same seeds {before}")
     assert "without the clip cosine's mean FID is no longer larger than sigmoid's" in FINDINGS
-    assert all(fid["linear", 50, seed, "ancestral"] < fid["cosine", 50, seed, "ancestral"] for seed in (3, 4, 5))
-    assert abs(math.log(mean["cosine", "clipped"] / mean["linear", "clipped"])) < 0.05
     runs = {run.name for run in (ROOT / "metrics" / "runs").glob("epochs-*")}
-    assert (runs == {"epochs-15-at-50"}) == ("T = 800 and 50 epochs have not been run" in README)
+    assert (runs == set(LONGER.values())) == ("50 epochs have not been run" in README)
