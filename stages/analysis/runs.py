@@ -42,7 +42,7 @@ def kept_runs() -> list[Run]:
 
 
 def _run(folder: Path) -> Run:
-    """A kept run; its table has the cells of its parameters, or seeds would leave the claims without a word."""
+    """A kept run; its table has the cells of its parameters, or seeds would leave the claims unnoticed."""
     path, hint = folder / TABLE, "restore the folder from Git, or remove it"
     params = settings.read(folder / settings.PATH, absent=hint, wrong=hint)
     data = artifacts.read_bytes(path, hint)

@@ -166,7 +166,7 @@ def test_no_kept_run_is_no_error(tiny_study: Path) -> None:
     ],
     ids=["empty", "cut", "no schedule", "no fid", "a word", "a long row"],
 )
-def test_a_damaged_table_does_not_leave_the_claims_without_a_word(damage: Any, says: str, tiny_study: Path) -> None:
+def test_a_damaged_table_does_not_leave_the_claims_unnoticed(damage: Any, says: str, tiny_study: Path) -> None:
     table(1)
     keep("seed-1")
     path = Path("metrics/runs/seed-1/fid_of_T.csv")
