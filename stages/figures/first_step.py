@@ -59,6 +59,8 @@ def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> F
         x = [-gains[schedule, row["T"]] * row["end_error_mean"] for row in chosen]
         axes.scatter(x, [row["mean_pixel"] for row in chosen], color=shades[schedule], label=schedule)
         for place, row in zip(x, chosen, strict=True):
+            if gains[schedule, row["T"]] < 1:  # all at one place, where numbers would hide each other
+                continue
             axes.annotate(
                 str(row["T"]), (place, row["mean_pixel"]), xytext=(4, 3), textcoords="offset points", fontsize=7
             )
@@ -67,7 +69,7 @@ def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> F
     axes.set(
         xlabel="offset that the first reverse step adds: -(mean error at t = T) x gain of the error",
         ylabel="mean pixel of the samples, 0 to 255",
-        title="Brightness of samples, no clip (numbers: T)",
+        title="Brightness of samples, no clip (numbers: T, where the gain is above 1)",
     )
     axes.legend()
     return figure

@@ -31,6 +31,8 @@ def test_points_of_brightness_are_numbered_by_their_T_where_they_lie() -> None:
     named = {text.get_text(): text.xy for text in axes.texts}  # type: ignore[attr-defined]  # annotations have a place
     assert named["100"] == pytest.approx((-0.0105, 30.0))
     assert [text.get_text() for text in axes.texts] == ["50", "100", "50"]
+    small = first_step.brightness(ROWS, GAINS | {("linear", 100): 0.2}).axes[0]
+    assert [text.get_text() for text in small.texts] == ["50", "50"], "no number where the gain is below 1"
 
 
 def test_the_brightness_of_real_digits_is_a_line() -> None:
