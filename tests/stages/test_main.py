@@ -32,7 +32,7 @@ def test_each_takes_one_line() -> None:
 def test_runs_the_module_with_its_own_words(tiny_study: Path) -> None:
     command = [sys.executable, "-m", "stages", "audit", "--schedule", "cosine", "--T", "50"]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"})
-    assert "gain of the first reverse step" in done.stdout
+    assert "gain of x_T in the first reverse step" in done.stdout
     wrong = subprocess.run([*command[:-1], "1"], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)})
     assert wrong.returncode == 1
     assert re.fullmatch(r"error: [^\n]+\n", wrong.stderr)

@@ -200,7 +200,7 @@ def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:
     for override, why in (
         ("diff.log_ratio=0.9", ""),
         ("+schedules.another={kind: linear, beta_max: 0.5}", ""),
-        ("schedules.linear.beta_max=0.5", "other parameters: schedules.linear"),
+        ("schedules.linear.beta_max=0.02", "other parameters: schedules.linear"),
         ("ranking.draws=9", "other parameters: ranking"),
     ):
         asked = experiment.model_copy(update={"overrides": (*experiment.overrides, override)})
