@@ -128,7 +128,7 @@ CASES = [
     Case("40 + 16 images asked for, there are 48", reference, params={"reference": {"images": 40}}),
     Case("16 + 40 images asked for, there are 48", classifier, params={"reference": {"floor_images": 40}}),
     # files that are missing
-    Case("data/schedules/linear-20.npy: cannot read", train, tuple(AXES)),
+    Case("data/schedules/linear-20.npy: cannot read: no such file; run `dvc repro schedules`", train, tuple(AXES)),
     Case("data.directory nowhere: directory not found", mnist, params={"data": {"directory": "nowhere"}}),
     Case("data.directory nowhere: directory not found", weights, params={"data": {"directory": "nowhere"}}),
     Case("cannot read", heldout, tuple(AXES)),
@@ -141,6 +141,8 @@ CASES = [
     Case("conf/comparisons.yaml: cannot read", comparisons),
     changes("changes.x: seed cannot be compared", "{seed: 0}", "{seed: 1}"),
     changes("changes.x: network.depth cannot be compared", "{network.depth: 1}", "{network.depth: 2}"),
+    changes("changes.x: unknown schedule 'cosin'", "{schedule: cosin}", "{schedule: cosine}"),
+    changes("changes.x: before and after are the same", "{schedule: cosine}", "{schedule: cosine}"),
     changes("changes.x: T cannot be compared", "{sampler: ancestral}", "{sampler: ancestral-50, T: 800}"),
     changes("changes.x.after: Dictionary should have at least 1 item", "{T: 50}", "{}"),
     Case("cannot read", embed, SAMPLE),

@@ -119,6 +119,8 @@ def test_names_may_have_spaces_and_commas_too_many(here: Path) -> None:
     assert [name for name in NAMES if name in listed.stdout] == ["second"]
     with pytest.raises(StudyError, match=r"campaign\.yaml: no experiment 'nothing'; one of first, second, third$"):
         run(campaign, "--only", "second, nothing ,")
+    with pytest.raises(StudyError, match=r"--only: no experiment is named; name one, or leave it out for all of them$"):
+        run(campaign, "--only", " ,")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ddpm.errors import StudyError
-from stages.tools import compose
+from stages.tools import compose, experiments
 from tests.conftest import ROOT
 
 
@@ -47,3 +47,17 @@ def test_a_configuration_that_is_not_yaml_is_one_line(text: str, conf: Path) -> 
     with pytest.raises(StudyError, match=r"conf: not YAML: .*config\.yaml.*; correct it") as caught:
         compose.composed(conf, [])
     assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_that_is_not_utf_8_is_one_line(conf: Path) -> None:
+    (conf / "config.yaml").write_bytes("# Trémenbert\n".encode("latin-1") + (conf / "config.yaml").read_bytes())
+    with pytest.raises(StudyError, match=r"conf: a file that is not UTF-8; save it as UTF-8$"):
+        compose.composed(conf, [])
+
+
+@pytest.mark.parametrize("override", ["schedule=cosin", "chains.T=77", "sampler=ddmi"])
+def test_an_experiment_that_the_stages_would_refuse_is_named(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    mine = experiments.Experiment(question="q", overrides=(override,))
+    with pytest.raises(StudyError, match=r"^conf/campaign\.yaml, mine: "):
+        experiments.state_of("mine", mine, set())
