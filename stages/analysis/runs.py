@@ -50,9 +50,7 @@ def _run(folder: Path) -> Run:
         rows = artifacts.parse_csv(data, str(path))
     except StudyError as error:
         raise StudyError(error.what, where=error.where, hint=hint) from error
-    grid = params.grid
-    wanted = {(cell.schedule, cell.T, cell.seed, sampler) for cell in grid.cells() for sampler in grid.sampler}
-    if {tuple(row.get(axis) for axis in ("schedule", "T", "seed", "sampler")) for row in rows} != wanted:
+    if {tuple(row.get(axis) for axis in ("schedule", "T", "seed", "sampler")) for row in rows} != params.grid.rows():
         raise StudyError("not the table of the grid in its params.yaml", where=str(path), hint=hint)
     if not all(isinstance(row.get("fid"), int | float) for row in rows):
         raise StudyError("a row without a number as its fid", where=str(path), hint=hint)

@@ -32,6 +32,10 @@ class Grid(Strict):
         """The cells in the order of the axes; the sampler is not an axis of a cell."""
         return [Cell(schedule, T, seed) for schedule, T, seed in product(self.schedule, self.T, self.seed)]
 
+    def rows(self) -> set[tuple[str, int, int, str]]:
+        """Schedule, T, seed and sampler of every row of the study's table."""
+        return set(product(self.schedule, self.T, self.seed, self.sampler))
+
 
 class Compute(Strict):
     """Device, precision and number of CPU threads of the network's computations, on which rounding depends."""

@@ -72,9 +72,8 @@ def keep(name: str, workspace: Path = Path(), *, replace: bool = False) -> str:
     if not replace:
         require_same_study(FOLDER / name, params)
     rows = artifacts.read_csv(table)
-    wanted = {(c.schedule, c.T, c.seed, sampler) for c in params.grid.cells() for sampler in params.grid.sampler}
     found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
-    if found != wanted:
+    if found != params.grid.rows():
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
     sources = {TABLE: table, settings.PATH.name: workspace / settings.PATH}
     ranking = workspace / METRICS / RANKING
