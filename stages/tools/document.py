@@ -24,7 +24,7 @@ from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
 from stages.support.strict_yaml import read_yaml
-from stages.tools.answer import ENOUGH, WIDTH, answer
+from stages.tools.answer import ENOUGH, WIDTH, answer, by_network
 from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
 
 app = typer.Typer(add_completion=False)
@@ -173,7 +173,8 @@ def blocks() -> dict[str, str]:
     at_all_T, epochs = [*every, *beside], params.train.epochs
     of_epochs = [*(row | {"epochs": epochs} for row in every if row["sampler"] in params.grid.sampler), *after_epochs]
     return {
-        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims, confirmed) if late else "",
+        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims) if late else "",
+        "by-network": markdown(*by_network({"this study's": late, **confirmed}, claims["confidence"])) if late else "",
         "verdicts": verdicts(claims),
         "fid": fids(at_all_T, params.grid.sampler, params.grid.schedule),
         "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
