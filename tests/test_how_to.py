@@ -106,6 +106,46 @@ def test_fewer_steps(study: Study) -> None:
     assert {line.split()[4] for line in study.ran() if line.startswith("sample")} == {"ancestral-50"}
 
 
+GET_SAMPLER = """
+from ddpm.sampling.samplers import get_sampler
+
+print(*get_sampler("ddim-unclipped", 50))
+"""
+
+
+def test_a_sampler(study: Study) -> None:
+    source = study.root / "ddpm/sampling/samplers.py"
+    source.write_text(source.read_text() + "\n\n" + blocks("Add a sampler", "python")[0])
+    assert "train" not in follow_section(study, "Add a sampler")
+    assert {line.split()[4] for line in study.ran() if line.startswith("sample")} == {
+        "ancestral",
+        "clipped",
+        "ddim-unclipped",
+    }
+    told = study.call(sys.executable, "-c", GET_SAMPLER)
+    assert told.split(", ")[0] == "Sampler(clip='none'"
+    assert told.endswith("left_out=0) 50\n")
+
+
+SCORES = """
+import numpy as np
+from ddpm.quality.scores import inception_scores
+
+real, moved = np.random.default_rng(0).normal(size=(2, 60, 4))
+print(inception_scores(real, moved, 60, 30, "cpu")["fid_of_means"], ((real.mean(0) - moved.mean(0)) ** 2).sum())
+"""
+
+
+def test_a_metric(study: Study) -> None:
+    source, before = study.root / "ddpm/quality/scores.py", '        "fid": gaussian_distance('
+    source.write_text(source.read_text().replace(before, blocks("Add a metric", "python")[0] + before, 1))
+    ran = set(follow_section(study, "Add a metric"))
+    assert "fid" in ran
+    assert not ran & {"train", "sample", "embed"}
+    found, expected = map(float, study.call(sys.executable, "-c", SCORES).split())
+    assert abs(found - expected) < 1e-9
+
+
 def test_another_data_set(study: Study) -> None:
     assert "mnist" in follow_section(study, "Use another data set")
     text = (study.root / "params.yaml").read_text()
