@@ -39,6 +39,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 15
 
 study: $(VENV)/.installed  ## run the whole study: 15 models, FID = f(T), figures in metrics/; reruns only what changed
+	@python -m stages.tools.compose --compare
 	python -m stages.tools.grid --jobs $(JOBS)$(call option,CLUSTER, --cluster)
 	dvc repro
 	python -m stages.tools.publish

@@ -31,7 +31,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 PROJECT += '[project]\nname = "tiny"\nversion = "1"\n'
 SAYS = "import sys\nprint(__spec__.name, *sys.argv[1:])\n"
-STUDY = ["stages.tools.grid --jobs 3", "dvc repro", "stages.tools.publish"]
+STUDY = ["stages.tools.compose --compare", "stages.tools.grid --jobs 3", "dvc repro", "stages.tools.publish"]
 
 
 def project(folder: Path) -> Path:
@@ -39,7 +39,7 @@ def project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
     files = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "constraints.txt": "", "stages/__init__.py": ""}
-    files |= {f"stages/tools/{name}.py": SAYS for name in ("grid", "publish", "demo", "ui")}
+    files |= {f"stages/tools/{name}.py": SAYS for name in ("compose", "grid", "publish", "demo", "ui")}
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

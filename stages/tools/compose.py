@@ -1,8 +1,10 @@
 """Write params.yaml from conf/, exactly as `dvc exp run` does.
 
-Examples: `python -m stages.tools.compose`; `python -m stages.tools.compose schedule=cosine train.epochs=10`.
+Examples: `python -m stages.tools.compose`; `python -m stages.tools.compose schedule=cosine train.epochs=10`. With
+--compare nothing is written; a line on stderr says if the file differs, as after `dvc exp run` or an edit of conf/.
 """
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -51,8 +53,15 @@ def main(
     overrides: Annotated[list[str] | None, typer.Argument(help="Hydra overrides, name=value.")] = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("params.yaml"),
     conf: Annotated[Path, typer.Option(help="The folder of config.yaml.")] = Path("conf"),
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Write nothing; say on stderr if the file differs.")
+    ] = False,
 ) -> None:
     text = composed(conf, overrides or [])
+    if compare:
+        if artifacts.read_text(output) != text:
+            print(f"note: {output} differs from what {conf} says; to follow {conf}: `make compose`", file=sys.stderr)
+        return
     pairs.check(settings.parse(text, str(conf), hint="correct it there, or the overrides"), str(conf))
     artifacts.write_bytes(output, text.encode())
 

@@ -36,8 +36,14 @@ def at_revision(revision: str, path: Path) -> bytes | None:
 
 
 def fids(table: bytes | None) -> pd.Series:
-    """FID by the name of the cell and sampler, from a table's text; empty where there is no table."""
+    """FID by the name of the cell and sampler, from a table's text; empty where there is no table.
+
+    Raises:
+        StudyError: the text is no CSV, or lacks a column or a value of it.
+    """
     rows = artifacts.parse_csv(table, str(TABLE)) if table else []
+    if missing := [name for name in (*AXES, "fid") if any(row.get(name) is None for row in rows)]:
+        raise StudyError(f"no {missing[0]} in every row", where=str(TABLE), hint="run `dvc repro`")
     return pd.Series({"-".join(str(row[axis]) for axis in AXES): row["fid"] for row in rows}, dtype=np.float64)
 
 

@@ -41,6 +41,20 @@ def test_parameters_that_the_stages_refuse_are_not_written(override: str, says: 
     assert output.read_text() == "as it was"
 
 
+def test_a_file_that_differs_from_the_configuration_is_named_and_kept(tmp_path: Path, conf: Path) -> None:
+    output = tmp_path / "params.yaml"
+    command = ["--compare", "--output", str(output), "--conf", str(conf)]
+    assert CliRunner().invoke(compose.app, ["train.epochs=7", *command[1:]]).exit_code == 0
+    assert CliRunner().invoke(compose.app, ["train.epochs=7", *command]).stderr == ""
+    before = output.read_text()
+    done = CliRunner().invoke(compose.app, command)
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        f"note: {output} differs from what {conf} says; to follow {conf}: `make compose`"
+    ]
+    assert output.read_text() == before
+
+
 @pytest.mark.parametrize("text", ["train: {epochs: [}\n", "a: b: c\n", "\t- x"])
 def test_a_configuration_that_is_not_yaml_is_one_line(text: str, conf: Path) -> None:
     (conf / "config.yaml").write_text(text)

@@ -110,3 +110,13 @@ def test_another_verdict_is_a_failure(clone: Path, network: str | None) -> None:
 def test_no_such_revision(clone: Path) -> None:
     with pytest.raises(StudyError, match="unknown revision 'mian'"):
         compare("mian")
+
+
+@pytest.mark.parametrize(("lost", "left"), [(",fid,", ",fidd,"), ("schedule,", "x,")])
+def test_a_table_without_a_column_is_one_line(clone: Path, lost: str, left: str) -> None:
+    table = clone / "metrics" / "fid_of_T.csv"
+    header, rest = table.read_text().split("\n", 1)
+    assert lost in header
+    table.write_text(header.replace(lost, left, 1) + "\n" + rest)
+    with pytest.raises(StudyError, match=rf"fid_of_T\.csv: no {lost.strip(',')} in every row; run `dvc repro`$"):
+        compare()
