@@ -15,6 +15,7 @@ from ddpm.core.mnist import to_model
 from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
+from stages.analysis.amplified import models
 from stages.analysis.grid_summary import summarise
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
 from stages.analysis.training_log import epoch_losses
@@ -121,13 +122,7 @@ def _level_curves(grid: settings.Grid) -> dict[tuple[str, int], dict[float, floa
     return curves
 
 
-def finite_gains(audits: list[Row]) -> dict[tuple[str, int], float]:
-    """(schedule, T) -> what the first reverse step multiplies the error by; not if alpha_T = 0: samplers skip it."""
-    gains = {(row["schedule"], row["T"]): row["error_gain"] for row in audits}
-    return {key: gain for key, gain in gains.items() if gain is not None}
-
-
-def _draw(params: settings.Params, rows: list[Row], losses: list[Row], audits: list[Row]) -> dict[str, Figure]:
+def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[str, Figure]:
     """All figures; those of distances show the seeds of kept runs as well."""
     grid, foot = params.grid, caption(rows[0])
     runs = kept_runs()
@@ -154,8 +149,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row], audits: l
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
-    unclipped = [row for row in every if row["sampler"] == "ancestral" and "mean_pixel" in row]
-    drawn["brightness"] = first_step.brightness(unclipped, finite_gains(audits))
+    drawn["amplified_error"] = first_step.amplified_error(models(params, rows, runs))
     for sampler in grid.sampler:
         shown = {
             (row["schedule"], row["T"]): (
@@ -194,7 +188,7 @@ def main() -> None:
     losses = [row for cell in params.grid.cells() for row in loss_rows(cell)]
     rows, audits, ideals = collect(params.grid, losses), audit_rows(params.grid), ideal_rows(params)
     summary = summarise(rows, artifacts.read_json(RESULTS / "classifier.json"))
-    figures = {name: png_of(figure) for name, figure in _draw(params, rows, losses, audits).items()}
+    figures = {name: png_of(figure) for name, figure in _draw(params, rows, losses).items()}
     for name, table in {"fid_of_T": rows, "loss": losses, "schedules": audits, "ideal": ideals}.items():
         artifacts.write_csv(METRICS / f"{name}.csv", table)
     artifacts.write_json(METRICS / "summary.json", {name: part for name, part in summary.items() if name != "fid"})

@@ -45,9 +45,10 @@ MECHANISM = (
         "Samples of the same models from the same noise, by samplers that differ in where they clip.",
     ),
     (
-        "brightness",
-        "Mean pixel value of a cell's samples against the mean of the network's error at t = T times the gain of the "
-        "error in the first reverse step, with the sign reversed.",
+        "amplified_error",
+        "Mean pixel of a model's samples without the clip, and their FID over that with the clip, against the root "
+        "mean square of the network's error at t = T after the first reverse step has multiplied it. Other settings "
+        "are named by the parameters that differ, or by the run in metrics/runs.",
     ),
 )
 METRICS_CHECKED = (

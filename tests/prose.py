@@ -15,6 +15,14 @@ def plain(path: str) -> str:
 README, FINDINGS = plain("README.md"), plain("docs/findings.md")
 
 
+def table(path: str, name: str) -> dict[str, dict[str, str]]:
+    """A table that stages.tools.document wrote: first cell of a row -> header -> cell."""
+    found = re.search(rf"<!-- begin {name} -->\n(.*)\n<!-- end {name} -->", (ROOT / path).read_text(), flags=re.DOTALL)
+    assert found, (path, name)
+    header, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in found[1].splitlines())
+    return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+
+
 def says(*sentences: str) -> None:
     missing = [sentence for sentence in sentences if sentence not in README]
     assert not missing, missing

@@ -1,13 +1,17 @@
-"""Figures of what the first reverse step does: samplers that differ in it, and the brightness that its error adds."""
+"""Figures of what the first reverse step does: samplers that differ in it, and the error that it leaves."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ddpm.core.mnist import MEAN
-from stages.figures.plots import Images, Row, colours, tile
+from stages.analysis.amplified import Model
+from stages.figures.plots import Images, colours, plain_log_axis, tile
 
 REAL_MEAN_PIXEL = (MEAN + 1) / 2 * 255
+MARKERS = "os^DvPX*<>"
 
 SAYS = {
     "ancestral": "no clip",
@@ -41,35 +45,35 @@ def side_by_side(images: Mapping[str, Mapping[str, Images]], T: int) -> Figure:
     return figure
 
 
-def brightness(rows: Sequence[Row], gains: Mapping[tuple[str, int], float]) -> Figure:
-    """Mean pixel of each cell's samples against the mean error at t = T, multiplied as the first step multiplies it.
+def amplified_error(models: Sequence[Model]) -> Figure:
+    """Brightness of the samples, and what clipping gains, against the error of x_{T-1}: one point a model.
 
     Args:
-        rows: ``schedule``, ``T``, ``sampler``, ``end_error_mean``, ``mean_pixel``, of one sampler without a clip.
-        gains: (schedule, T) -> beta_T / sqrt(alpha_T (1 - alpha_bar_T)), by which the first step multiplies the error
-            of epsilon (Ho et al. 2020, eq. 11); its sign is reversed, so an error below 0 makes the images brighter.
-            Rows without a gain are not drawn.
+        models: of any schedules and settings; those that were not sampled with the clip are in the left panel only.
     """
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    axes = figure.add_subplot()
-    rows = [row for row in rows if (row["schedule"], row["T"]) in gains]
-    shades = colours([row["schedule"] for row in rows])
-    for schedule in dict.fromkeys(row["schedule"] for row in rows):
-        chosen = [row for row in rows if row["schedule"] == schedule]
-        x = [-gains[schedule, row["T"]] * row["end_error_mean"] for row in chosen]
-        axes.scatter(x, [row["mean_pixel"] for row in chosen], color=shades[schedule], label=schedule)
-        for place, row in zip(x, chosen, strict=True):
-            if gains[schedule, row["T"]] < 1:  # all at one place, where numbers would hide each other
-                continue
-            axes.annotate(
-                str(row["T"]), (place, row["mean_pixel"]), xytext=(4, 3), textcoords="offset points", fontsize=7
-            )
-    axes.axhline(REAL_MEAN_PIXEL, color="0.4", linewidth=1, label=f"real digits ({REAL_MEAN_PIXEL:.1f})")
-    axes.axvline(0, color="0.8", linewidth=1)
-    axes.set(
-        xlabel="offset that the first reverse step adds: -(mean error at t = T) x gain of the error",
-        ylabel="mean pixel of the samples, 0 to 255",
-        title="Brightness of samples, no clip (numbers: T, where the gain is above 1)",
-    )
-    axes.legend()
+    figure = Figure(figsize=(10.4, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    schedules = list(dict.fromkeys(model.schedule for model in models))
+    settings = list(dict.fromkeys(model.setting for model in models))
+    shades, markers = colours(schedules), dict(zip(settings, cycle(MARKERS), strict=False))
+    for model in models:
+        style = {"color": shades[model.schedule], "marker": markers[model.setting], "alpha": 0.7, "markersize": 5}
+        left.plot(model.error, model.mean_pixel, linestyle="none", **style)
+        if model.clipped_fid is not None:
+            right.plot(model.error, model.fid / model.clipped_fid, linestyle="none", **style)
+    left.axhline(REAL_MEAN_PIXEL, color="0.4", linewidth=1, label=f"real digits ({REAL_MEAN_PIXEL:.1f})")
+    left.legend(loc="upper left")
+    left.set(ylabel="mean pixel of the samples without clip, 0 to 255")
+    right.set(ylabel="FID without clip / FID with the clip in every step")
+    plain_log_axis(right)
+    for axes in (left, right):
+        axes.set_xlabel("error of x at t = T - 1, root mean square")
+        axes.axvline(1, color="0.8", linewidth=1, zorder=0)
+    handles = [Line2D([], [], color=shades[name], marker="o", linestyle="none", label=name) for name in schedules]
+    handles += [
+        Line2D([], [], color="0.3", marker=markers[name], linestyle="none", fillstyle="none", label=name)
+        for name in settings
+    ]
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    figure.suptitle("The error that the first reverse step leaves, and what follows", fontsize=11)
     return figure

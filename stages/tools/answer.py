@@ -16,8 +16,8 @@ ENOUGH = 3  # seeds, for an estimate of the scatter
 SCHEDULES = ("linear", "sigmoid", "cosine")
 Row = Mapping[str, Any]
 ANSWER = """**Answer** (FID: lower is better, real test images have {test}; ratios: geometric means over {seeds}
-training seeds, with {confidence} % intervals). Without clipping, the linear schedule gives the best
-samples, with every network tested. One step {explains} cosine's excess in FID: its first reverse step
+training seeds, with {confidence} % intervals). Without clipping, the linear schedule has the lowest
+FID, with every network tested. One step {explains} cosine's excess in FID: its first reverse step
 multiplies the network's error by {gain} at every T, and if the predicted x_0 is clipped to [-1, 1] in
 that step alone, cosine's FID is {first} linear's ({of_first} seeds). From T = {smallest} on, more
 steps, in training and sampling together, bring no visible gain: T = {largest} has {end_of_linear} the

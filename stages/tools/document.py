@@ -16,6 +16,7 @@ from scipy import stats
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
+from stages.analysis.amplified import models
 from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import p_value, results
@@ -25,6 +26,7 @@ from stages.support.cells import METRICS
 from stages.support.cli import command_line
 from stages.support.strict_yaml import read_yaml
 from stages.tools.answer import ENOUGH, WIDTH, answer, by_network
+from stages.tools.doses import by_setting
 from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
 
 app = typer.Typer(add_completion=False)
@@ -180,6 +182,7 @@ def blocks() -> dict[str, str]:
         "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
         "epochs": markdown(*by_epochs(of_epochs, epochs, claims["confidence"])),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
+        "amplified": markdown(*by_setting(models(params, own, runs))),
         "networks": of_networks(others, params.grid.schedule),
         "metrics": markdown(["Metric", *RATIOS], ([name, *ratios] for name, ratios in metrics.items())),
         "changes": changes(comparisons),

@@ -90,7 +90,7 @@ def test_respaced_sampling(tiny_study: Path, random_weights: artifacts.Arrays) -
 
 
 FIGURES = {"alpha_bar", "forward", "loss", "fid_of_T", "loss_against_fid", "samples_ancestral", "samples_clipped"}
-FIGURES |= {"digits_of_T", "corruptions", "loss_at_log_snr", "first_step", "brightness"}
+FIGURES |= {"digits_of_T", "corruptions", "loss_at_log_snr", "first_step", "amplified_error"}
 
 
 def test_aggregate_and_publish(whole_grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:

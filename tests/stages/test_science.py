@@ -95,9 +95,9 @@ def test_audit_counts_wasted_steps() -> None:
 
 
 def test_a_schedule_that_ends_in_pure_noise_is_aggregated(whole_grid: Path) -> None:
-    """alpha_T = 0: its first reverse step has no finite gain, and no point in the figure of brightness."""
+    """alpha_T = 0: its first reverse step has no finite gain, and no point in the figure of its error."""
     run(aggregate)
-    before = artifacts.read_bytes(Path("metrics/figures/brightness.png"))
+    before = artifacts.read_bytes(Path("metrics/figures/amplified_error.png"))
     zero = {"kind": "linear", "beta_min": 1e-5, "beta_max": 0.01, "zero_terminal_snr": True}
     edit_params(whole_grid, schedules={"linear": zero})
     run(schedules)
@@ -105,4 +105,4 @@ def test_a_schedule_that_ends_in_pure_noise_is_aggregated(whole_grid: Path) -> N
     audits = artifacts.read_csv(Path("metrics/schedules.csv"))
     assert {row["error_gain"] is None for row in audits if row["schedule"] == "linear"} == {True}
     assert {row["error_gain"] is None for row in audits if row["schedule"] != "linear"} == {False}
-    assert artifacts.read_bytes(Path("metrics/figures/brightness.png")) != before
+    assert artifacts.read_bytes(Path("metrics/figures/amplified_error.png")) != before

@@ -1,42 +1,44 @@
-"""Figures of the first reverse step: every sampler in its row, and the sign by which an error makes images brighter."""
+"""Figures of the first reverse step: every sampler in its row, and every model at the error that the step leaves."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.collections import PathCollection
+from matplotlib.axes import Axes
 
+from stages.analysis.amplified import Model
 from stages.figures import first_step
 from stages.figures.plots import tile
 
-GAINS = {("linear", 50): 1.1, ("linear", 100): 1.05, ("cosine", 50): 100.0}
-ROWS: list[dict[str, Any]] = [
-    {"schedule": "linear", "T": 50, "sampler": "ancestral", "end_error_mean": -0.02, "mean_pixel": 35.0},
-    {"schedule": "cosine", "T": 50, "sampler": "ancestral", "end_error_mean": -0.004, "mean_pixel": 60.0},
-    {"schedule": "linear", "T": 100, "sampler": "ancestral", "end_error_mean": 0.01, "mean_pixel": 30.0},
+MODELS = [
+    Model("this study's", "linear", 50, 0, 0.2, 0.01, 34.0, 0.9, 0.9),
+    Model("this study's", "cosine", 50, 0, 100.0, 1.1, 60.0, 3.0, 1.0),
+    Model("v", "cosine", 50, 0, 100.0, 0.02, 33.0, 0.7, None),
 ]
 
 
-def test_an_error_below_zero_times_the_gain_is_an_offset_above_zero() -> None:
-    """The first reverse step subtracts the predicted noise, so a point lies at minus its gain times its mean error."""
-    axes = first_step.brightness(ROWS, GAINS).axes[0]
-    drawn = {str(dots.get_label()): dots for dots in axes.collections if isinstance(dots, PathCollection)}
-    assert set(drawn) == {"linear", "cosine"}
-    np.testing.assert_allclose(np.asarray(drawn["linear"].get_offsets(), float), [[0.022, 35.0], [-0.0105, 30.0]])
-    np.testing.assert_allclose(np.asarray(drawn["cosine"].get_offsets(), float), [[0.4, 60.0]])
+def drawn(axes: Axes) -> list[tuple[float, float]]:
+    points = (line.get_xydata().tolist() for line in axes.lines if line.get_linestyle() == "None")  # type: ignore[union-attr]
+    return [tuple(point) for (point,) in points]
 
 
-def test_points_of_brightness_are_numbered_by_their_T_where_they_lie() -> None:
-    axes = first_step.brightness(ROWS, GAINS).axes[0]
-    named = {text.get_text(): text.xy for text in axes.texts}  # type: ignore[attr-defined]  # annotations have a place
-    assert named["100"] == pytest.approx((-0.0105, 30.0))
-    assert [text.get_text() for text in axes.texts] == ["50", "100", "50"]
-    small = first_step.brightness(ROWS, GAINS | {("linear", 100): 0.2}).axes[0]
-    assert [text.get_text() for text in small.texts] == ["50", "50"], "no number where the gain is below 1"
+def test_a_point_a_model_against_its_error() -> None:
+    left, right = first_step.amplified_error(MODELS).axes
+    assert drawn(left) == [(0.01, 34.0), (1.1, 60.0), (0.02, 33.0)]
+    assert drawn(right) == [(0.01, 1.0), (1.1, 3.0)], "without the clipped FID there is no ratio"
+
+
+def test_colours_are_schedules_and_markers_settings() -> None:
+    figure = first_step.amplified_error(MODELS)
+    linear, cosine, v = (line for line in figure.axes[0].lines if line.get_linestyle() == "None")
+    assert linear.get_marker() == cosine.get_marker() != v.get_marker()
+    assert linear.get_color() != cosine.get_color() == v.get_color()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["linear", "cosine", "this study's", "v"]
 
 
 def test_the_brightness_of_real_digits_is_a_line() -> None:
-    axes = first_step.brightness(ROWS, GAINS).axes[0]
+    axes = first_step.amplified_error(MODELS).axes[0]
     (real,) = (line for line in axes.lines if str(line.get_label()).startswith("real digits"))
     assert np.asarray(real.get_ydata(), float).tolist() == [first_step.REAL_MEAN_PIXEL] * 2
     assert pytest.approx(33.3, abs=0.05) == first_step.REAL_MEAN_PIXEL, "that of the pixels of MNIST"

@@ -1,0 +1,118 @@
+"""Numbers in the prose on the first reverse step, as in test_numbers.py."""
+
+import math
+from itertools import product
+
+import pytest
+
+from ddpm import artifacts
+from ddpm.quality.rank_agreement import kendall_tau
+from ddpm.schedules import audit, make_schedule
+from stages.analysis.amplified import OURS, models
+from stages.analysis.runs import kept_runs
+from stages.support import settings
+from tests.conftest import ROOT
+from tests.prose import FINDINGS, README, fid_of, says, table
+from tests.stages.tools.test_document import changed
+
+pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+
+
+def test_the_first_reverse_step() -> None:
+    rows = artifacts.read_csv(ROOT / "metrics" / "schedules.csv")
+    gains = {(row["schedule"], column): set[str]() for row in rows for column in ("last_step_gain", "error_gain")}
+    for row, column in product(rows, ("last_step_gain", "error_gain")):
+        gains[row["schedule"], column].add(f"{row[column]:.0f}")
+    assert gains["cosine", "last_step_gain"] == gains["cosine", "error_gain"] == {"100"}
+    assert gains["linear", "last_step_gain"] == gains["sigmoid", "last_step_gain"] == {"1"}
+    small = [row["error_gain"] for row in rows if row["schedule"] != "cosine"]
+    says(
+        "On cosine it multiplies both x_T and the network's error by 100 at every T; on linear and sigmoid it "
+        f"multiplies x_T by about 1 and the error by {min(small):.2f} to {max(small):.2f}."
+    )
+
+
+def test_what_the_clip_gains_after_the_first_step() -> None:
+    shares: dict[int, list[float]] = {}
+    for run in sorted((ROOT / "metrics" / "runs").glob("first-step-*")):
+        fid = fid_of(f"seed-{run.name.rsplit('-', 1)[1]}") | fid_of(run.name)
+        for T, seed in {(T, seed) for _, T, seed, _ in fid}:
+            logs = [math.log(fid["cosine", T, seed, name]) for name in ("ancestral", "clipped", "clipped-rest")]
+            shares.setdefault(T, []).append((logs[0] - logs[2]) / (logs[0] - logs[1]))
+    means = {T: sum(values) / len(values) for T, values in shares.items()}
+    assert 0.4 < means[50] < 0.6
+    assert min(means[400], means[800]) > 0.95
+    says("recovers about half of the improvement (in log FID) at T = 50 and nearly all of it from T = 400")
+
+
+def test_a_smaller_gain() -> None:
+    change = artifacts.read_json(ROOT / "metrics" / "comparisons.json")["changes"]["cosine's beta at most 0.999"]
+    assert (change["seeds"], change["verdict"]) == (3, "not significant")
+    gains = [audit(make_schedule("cosine", 50, beta_ceiling=beta)).error_gain for beta in (0.999, 0.9999)]
+    says(
+        f"the first step multiplies by {gains[0]:.0f} instead of {gains[1]:.0f} and leaves an error of",
+        f"cosine's FID at T = 50 is {change['ratio']:.2f} "
+        f"times as large (three seeds, interval {change['low']:.2f} to {change['high']:.2f}; not significant",
+    )
+
+
+def test_no_gain_no_excess() -> None:
+    change = artifacts.read_json(ROOT / "metrics" / "comparisons.json")["changes"]
+    change = change["v-prediction in place of epsilon-prediction on cosine"]
+    assert (change["seeds"], change["verdict"]) == (3, "not significant")
+    v = fid_of("v-prediction")
+    epsilon = {key: value for seed in (3, 4, 5) for key, value in fid_of(f"seed-{seed}").items()}
+    with_v = sorted(value for (schedule, *_), value in v.items() if schedule == "cosine")
+    without = sorted(epsilon[key] for key in v if key[0] == "cosine")
+    assert len(with_v) == len(without) == 6
+    says(
+        f"its FID on cosine is {with_v[0]:.2f} to {with_v[-1]:.2f} at T = 50 and 800, where the same seeds with "
+        f"epsilon-prediction have {without[0]:.2f} to {without[-1]:.2f} (three seeds; ratio {change['ratio']:.2f}, "
+        f"interval {change['low']:.2f} to {change['high']:.2f}, not significant either)"
+    )
+
+
+def test_the_larger_the_error_the_more_the_clip_gains() -> None:
+    rows = table("docs/findings.md", "amplified")
+    error, gains = "Error of x at t = T - 1", "Over FID with clip"
+    straight = [rows[f"{OURS}, {schedule}"] for schedule in ("linear", "sigmoid")]
+    assert {row[gains] for row in straight} == {"0.98 to 1.00"}
+    ours, report, ceiling = (
+        rows[name] for name in (f"{OURS}, cosine", "gpu-report-network, cosine", f"{OURS}, cosine-ceiling-999")
+    )
+    says(
+        f"at most {max(row[error].split()[-1] for row in straight)} on linear and sigmoid, where the FID without the "
+        f"clip is {straight[0][gains]} times that with it; with this study's cosine it is {ours[error]} "
+        f"({ours[gains]} times), with the report's network, reconstructed, {report[error]} ({report[gains]} times).",
+        f"and leaves an error of {ceiling[error]}; cosine's FID",
+    )
+    low, high = (float(ours[gains].split()[place]) for place in (0, -1))
+    assert low < 2
+    assert 8 <= high < 9
+    assert "the FID without the clip is up to about eight times that with it" in FINDINGS
+    assert float(report[gains].split()[0]) > 10
+    assert float(report[error].split()[0]) > 1.8
+
+
+def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    own = artifacts.read_csv(ROOT / "metrics" / "fid_of_T.csv")
+    found = [m for m in models(settings.load(), own, kept_runs()) if (m.setting, m.schedule) == (OURS, "cosine")]
+    both = [(m.error, m.fid / m.clipped_fid) for m in found if m.clipped_fid]
+    tau = kendall_tau(*map(list, zip(*both, strict=True)))
+    told = f"among the {len(both)} models of this study's cosine, Kendall's tau between it and that ratio is"
+    assert f"{told} {tau:.2f}." in FINDINGS
+    rms = [m.error / m.gain for m in found]
+    assert 0.008 < min(rms) < max(rms) < 0.015
+    assert "A small error of the network, about 0.01, is thereby about as large as x_{T-1} itself." in README
+
+
+def test_the_mean_error_does_not_explain_the_brightness() -> None:
+    own = artifacts.read_csv(ROOT / "metrics" / "fid_of_T.csv")
+    seeds = sorted((ROOT / "metrics" / "runs").glob("seed-*/fid_of_T.csv"))
+    rows = [row for table_of in (own, *map(artifacts.read_csv, seeds)) for row in table_of if "end_error_mean" in row]
+    cosine = [row for row in rows if (row["schedule"], row["sampler"]) == ("cosine", "ancestral")]
+    darker = sum(row["end_error_mean"] > 0 for row in cosine)  # the step subtracts the error
+    assert darker > 0.9 * len(cosine)
+    assert min(row["mean_pixel"] for row in cosine) > 33.4, "brighter than real digits"
+    assert f"in {darker} of {len(cosine)} models at the report's T its sign is that of darker images." in FINDINGS
