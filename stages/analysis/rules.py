@@ -8,7 +8,6 @@ from pydantic import ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 from ddpm.errors import StudyError
 from stages.support.strict_yaml import Strict
 
-MANY_STEPS = 10_000  # more than any T: whether a sampler has a name, and not whether a T allows its steps
 Confidence = Annotated[float, Field(gt=0.5, lt=1)]
 
 
@@ -80,15 +79,3 @@ def check_names(changes: Changes, known: set[str], schedules: Collection[str], w
         if other := [str(schedule) for schedule in named if schedule not in schedules]:
             hint = f"choose one of {', '.join(schedules)}"
             raise StudyError(f"changes.{name}: unknown schedule {other[0]!r}", where=where, hint=hint)
-        for side in (change.before, change.after):
-            if "sampler" in side:
-                _known_sampler(str(side["sampler"]), f"{where}, changes.{name}")
-
-
-def _known_sampler(sampler: str, where: str) -> None:
-    from ddpm.sampling.samplers import get_sampler  # torch takes a second to import
-
-    try:
-        get_sampler(sampler, MANY_STEPS)
-    except StudyError as error:
-        raise StudyError(error.what, where=where, hint=error.hint) from None
