@@ -32,8 +32,8 @@ KINDS = {
     "Cosine, clip in all steps": ("cosine", "clipped"),
 }
 SO = {
-    "supported": "so cosine is worse here",
-    "refuted": "so cosine is not worse here",
+    "supported": "so cosine is worse here by FID",
+    "refuted": "so cosine is not worse here by FID",
     "on the threshold": "so the two are level here",
     "undecided": "which leaves open whether cosine is worse here",
 }
