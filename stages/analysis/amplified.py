@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddpm.schedules import audit, make_schedule
-from stages.analysis.runs import Run, differences, parameters
+from stages.analysis.runs import OF_A_NETWORK, Run, differences, parameters
 from stages.support import settings
 
 OURS = "this study's"
-OF_A_MODEL = {"network", "train", "compute"}  # what may differ from this study
 PARTS = ("end_error_mean", "end_error_low", "end_error_rest")
 
 Row = Mapping[str, Any]
@@ -82,7 +81,7 @@ def models(ours: settings.Params, own: Iterable[Row], runs: Iterable[Run]) -> li
     """
     every = _of_run(OURS, ours, own)
     for run in runs:
-        if set(differences(ours, run.params)) <= OF_A_MODEL:
+        if set(differences(ours, run.params)) <= OF_A_NETWORK:
             every += _of_run(_setting(ours, run), run.params, run.rows)
     found: dict[tuple[str, str, int, int], Model] = {}
     for model in every:

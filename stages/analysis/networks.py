@@ -7,13 +7,11 @@ from pydantic import Field, StrictStr
 
 from ddpm.errors import StudyError
 from stages.analysis.rules import Rules
-from stages.analysis.runs import Run, differences, taus_of
+from stages.analysis.runs import OF_A_NETWORK, Run, differences, taus_of
 from stages.analysis.tables import AXES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
 from stages.support import settings
 from stages.support.strict_yaml import Strict
-
-OF_A_NETWORK = {"network", "train", "compute"}  # what may differ from this study: the network and its training
 
 
 class Networks(Strict):

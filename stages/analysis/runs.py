@@ -13,6 +13,8 @@ FOLDER = Path("metrics/runs")
 TABLE = "fid_of_T.csv"
 RANKING = "ranking.json"
 
+OF_A_NETWORK = {"network", "train", "compute"}  # groups that may differ between this study and another network's runs
+
 # what may differ between runs whose seeds count together: which cells they have, and what no number depends on
 _FREE = {"schedule", "T", "seed", "sampler", "grid", "schedules", "data"}
 _FREE |= {"chains", "diff", "ideal", "ranking", "validation"}

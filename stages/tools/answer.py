@@ -86,11 +86,11 @@ def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tupl
         all_T, seeds = sorted(table["T"].unique().tolist()), table["seed"].nunique()
         T = ", ".join(map(str, all_T)) if len(all_T) < ENOUGH else f"{all_T[0]} to {all_T[-1]}"
         fids = table.groupby(["schedule", "sampler"])["fid"].agg(["min", "max"])
-        ranges = (f"{number(low)} to {number(high)}" for low, high in fids.reindex([*KINDS.values()]).to_numpy())
+        ranges = fids.reindex([*KINDS.values()]).to_numpy()
         lines.append(
             [
                 f"{name} ({seeds} seed{'' if seeds == 1 else 's'}, T = {T})",
-                *("not run" if "nan" in said else said for said in ranges),
+                *("not run" if math.isnan(low) else f"{number(low)} to {number(high)}" for low, high in ranges),
                 _worse_at(logs_of(table, "fid"), all_T, confidence),
             ]
         )
