@@ -17,6 +17,7 @@ from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.amplified import models
 from stages.analysis.grid_summary import summarise
+from stages.analysis.named_networks import networks_of_runs
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
 from stages.analysis.training_log import epoch_losses
 from stages.figures import first_step, metrics, plots, quality
@@ -149,7 +150,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)
-    drawn["amplified_error"] = first_step.amplified_error(models(params, rows, runs))
+    drawn["amplified_error"] = first_step.amplified_error(models(params, rows, runs, networks_of_runs()))
     for sampler in grid.sampler:
         shown = {
             (row["schedule"], row["T"]): (

@@ -24,7 +24,7 @@ class Model:
     """One trained model, sampled without the clip and perhaps with it.
 
     Attributes:
-        setting: ``OURS``, or how its network and training differ from this study's.
+        setting: ``OURS``, the name of another network, or how network and training differ from this study's.
         schedule, T, seed: its cell.
         gain: what the first reverse step multiplies the error of epsilon by.
         error: root mean square of the error of x_{T-1}, in units of pixels in [-1, 1].
@@ -44,12 +44,15 @@ class Model:
     clipped_fid: float | None
 
 
-def _setting(ours: settings.Params, run: Run) -> str:
-    """Up to two parameters that differ, with their values; the run's name for more."""
+def _setting(ours: settings.Params, run: Run, networks: Mapping[str, str]) -> str:
+    """The name of the run's network; without one, up to two parameters that differ; the run's own name for more."""
+    name = run.folder.name
+    if name in networks:
+        return networks[name]
     usual, its = parameters(ours), parameters(run.params)
     changed = {name: value for name, value in its.items() if usual.get(name) != value}
     if len(changed) > 2:
-        return run.folder.name
+        return name
     return ", ".join(f"{name} = {value}" for name, value in sorted(changed.items())) or OURS
 
 
@@ -71,18 +74,19 @@ def _of_run(setting: str, params: settings.Params, rows: Iterable[Row]) -> list[
     return found
 
 
-def models(ours: settings.Params, own: Iterable[Row], runs: Iterable[Run]) -> list[Model]:
+def models(ours: settings.Params, own: Iterable[Row], runs: Iterable[Run], networks: Mapping[str, str]) -> list[Model]:
     """All models with a known error: this study's, and those of kept runs that differ in network or training alone.
 
     Args:
         ours: parameters of this study.
         own: rows of its table.
         runs: that were kept; a model that two have is taken once.
+        networks: name of a run -> name of its network, for those that have one.
     """
     every = _of_run(OURS, ours, own)
     for run in runs:
         if set(differences(ours, run.params)) <= OF_A_NETWORK:
-            every += _of_run(_setting(ours, run), run.params, run.rows)
+            every += _of_run(_setting(ours, run, networks), run.params, run.rows)
     found: dict[tuple[str, str, int, int], Model] = {}
     for model in every:
         found.setdefault((model.setting, model.schedule, model.T, model.seed), model)

@@ -1,9 +1,7 @@
 """Other networks: the same claims, thresholds and seeds on the kept runs of each network of conf/networks.yaml."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
-
-from pydantic import Field, StrictStr
+from typing import Any
 
 from ddpm.errors import StudyError
 from stages.analysis.rules import Rules
@@ -11,13 +9,6 @@ from stages.analysis.runs import OF_A_NETWORK, Run, differences, taus_of
 from stages.analysis.tables import AXES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
 from stages.support import settings
-from stages.support.strict_yaml import Strict
-
-
-class Networks(Strict):
-    """Name of a network -> the runs in metrics/runs that have its cells, together."""
-
-    networks: dict[StrictStr, Annotated[tuple[StrictStr, ...], Field(min_length=1)]]
 
 
 def find(

@@ -17,14 +17,13 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
 from stages.analysis.amplified import models
+from stages.analysis.named_networks import networks_of_runs, runs_of_networks
 from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import p_value, results
-from stages.claims import NETWORKS_FILE
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.support.strict_yaml import read_yaml
 from stages.tools.answer import ENOUGH, WIDTH, answer, by_network
 from stages.tools.doses import by_setting
 from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
@@ -141,8 +140,7 @@ def variance(found: Row) -> str:
 
 def _others(params: settings.Params, runs: list[Run]) -> dict[str, Sequence[Row]]:
     """The cells of every other network that has runs."""
-    names = read_yaml(networks.Networks, NETWORKS_FILE).networks
-    found = networks.find(names, params, runs, lambda _: None)
+    found = networks.find(runs_of_networks(), params, runs, lambda _: None)
     return {name: rows for name, runs in found.items() if (rows := networks.rows_of(runs))}
 
 
@@ -182,7 +180,7 @@ def blocks() -> dict[str, str]:
         "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
         "epochs": markdown(*by_epochs(of_epochs, epochs, claims["confidence"])),
         "first-step": fids(steps or every, list(dict.fromkeys(row["sampler"] for row in steps or every)), ["cosine"]),
-        "amplified": markdown(*by_setting(models(params, own, runs))),
+        "amplified": markdown(*by_setting(models(params, own, runs, networks_of_runs()))),
         "networks": of_networks(others, params.grid.schedule),
         "metrics": markdown(["Metric", *RATIOS], ([name, *ratios] for name, ratios in metrics.items())),
         "changes": changes(comparisons),

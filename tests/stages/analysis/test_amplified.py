@@ -33,7 +33,7 @@ def kept(name: str, rows: list[dict[str, Any]], **groups: dict[str, Any]) -> Run
 
 
 def test_the_error_is_multiplied_as_the_step_multiplies_it() -> None:
-    cosine, linear = models(PARAMS, OWN, [])
+    cosine, linear = models(PARAMS, OWN, [], {})
     table = make_schedule("cosine", 50, **PARAMS.schedule_parameters("cosine"))
     gain = float(table.beta[-1]) / math.sqrt(float(table.alpha[-1]) * (1 - float(table.alpha_bar[-1])))
     assert cosine.gain == pytest.approx(gain) == pytest.approx(100, rel=0.01)
@@ -53,8 +53,19 @@ def test_the_error_is_multiplied_as_the_step_multiplies_it() -> None:
     ],
 )
 def test_a_setting_is_named_by_what_differs(groups: dict[str, dict[str, Any]], setting: str) -> None:
-    *_, last = models(PARAMS, OWN, [kept("mine", [row("cosine", "ancestral", 2.0, seed=4)], **groups)])
+    *_, last = models(PARAMS, OWN, [kept("mine", [row("cosine", "ancestral", 2.0, seed=4)], **groups)], {})
     assert (last.setting, last.seed) == (setting, 4)
+
+
+def test_runs_of_one_network_are_one_setting() -> None:
+    """Named as in conf/networks.yaml; a model that two of them have is taken once."""
+    large: dict[str, dict[str, Any]] = {"network": {"norm": "all"}, "train": {"epochs": 15, "batch_size": 64}}
+    runs = [
+        kept("a", [row("cosine", "ancestral", 2.0, seed=4)], **large),
+        kept("b", [row("cosine", "ancestral", 2.0, seed=4), row("cosine", "ancestral", 5.0, seed=5)], **large),
+    ]
+    found = models(PARAMS, OWN, runs, {"a": "large", "b": "large"})[len(OWN) - 1 :]
+    assert [(model.setting, model.seed, model.fid) for model in found] == [("large", 4, 2.0), ("large", 5, 5.0)]
 
 
 def test_what_is_left_out() -> None:
@@ -66,10 +77,10 @@ def test_what_is_left_out() -> None:
         kept("ddim", [row("cosine", "ddim", 9.0, seed=7)]),
         kept("again", [row("cosine", "ancestral", 9.0)]),
     ]
-    assert models(PARAMS, OWN, runs) == models(PARAMS, OWN, [])
+    assert models(PARAMS, OWN, runs, {}) == models(PARAMS, OWN, [], {})
 
 
 def test_a_step_without_a_finite_gain_is_left_out() -> None:
     zero = {"linear": {"kind": "linear", "beta_min": 1e-5, "beta_max": 0.01, "zero_terminal_snr": True}}
     ours = settings.Params.model_validate(PARAMS.model_dump(mode="json") | {"schedules": {**PARAMS.schedules, **zero}})
-    assert [model.schedule for model in models(ours, OWN, [])] == ["cosine"]
+    assert [model.schedule for model in models(ours, OWN, [], {})] == ["cosine"]

@@ -10,6 +10,7 @@ import pytest
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
+from stages.analysis.named_networks import NETWORKS_FILE, Networks
 from stages.analysis.runs import FOLDER, RANKING, TABLE, kept_runs
 from stages.support import settings
 from stages.support.strict_yaml import parse_yaml, read_yaml
@@ -128,7 +129,7 @@ def test_two_networks_under_one_name_are_an_error(here: Path) -> None:
 @pytest.mark.parametrize("text", ["networks: {a: []}", "networks: {a: x}", "networks: [", "other: 1", "{}"])
 def test_a_wrong_file_is_one_line(text: str) -> None:
     with pytest.raises(StudyError, match=r"^conf/networks\.yaml: ") as error:
-        parse_yaml(networks.Networks, text, "conf/networks.yaml")
+        parse_yaml(Networks, text, "conf/networks.yaml")
     assert "\n" not in str(error.value)
 
 
@@ -137,7 +138,7 @@ def test_every_network_is_made_by_the_campaign_or_was_on_a_gpu() -> None:
 
     kept_of_a_gpu = {folder.name for folder in (ROOT / "metrics/runs").glob("gpu-*")}
     known = set(experiments.read(ROOT / experiments.FILE)) | kept_of_a_gpu
-    for runs in read_yaml(networks.Networks, ROOT / "conf/networks.yaml").networks.values():
+    for runs in read_yaml(Networks, ROOT / NETWORKS_FILE).networks.values():
         assert set(runs) <= known
 
 
