@@ -48,7 +48,7 @@ MECHANISM = (
         "amplified_error",
         "Mean pixel of a model's samples without the clip, and their FID over that with the clip, against the root "
         "mean square of the network's error at t = T after the first reverse step has multiplied it. Other settings "
-        "are named by the parameters that differ, or by the run in metrics/runs.",
+        "have the names of their networks, or those of the parameters that differ.",
     ),
 )
 METRICS_CHECKED = (
