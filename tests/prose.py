@@ -28,7 +28,11 @@ def says(*sentences: str) -> None:
     assert not missing, missing
 
 
-def fid_of(run: str) -> dict[tuple[str, int, int, str], float]:
-    """FID by schedule, T, seed and sampler of a kept run."""
+def metric_of(run: str, column: str) -> dict[tuple[str, int, int, str], float]:
+    """A distance by schedule, T, seed and sampler of a kept run."""
     rows = artifacts.read_csv(ROOT / "metrics" / "runs" / run / "fid_of_T.csv")
-    return {(row["schedule"], row["T"], row["seed"], row["sampler"]): row["fid"] for row in rows}
+    return {(row["schedule"], row["T"], row["seed"], row["sampler"]): row[column] for row in rows}
+
+
+def fid_of(run: str) -> dict[tuple[str, int, int, str], float]:
+    return metric_of(run, "fid")

@@ -12,7 +12,7 @@ from stages.analysis.amplified import OURS, models
 from stages.analysis.runs import kept_runs
 from stages.support import settings
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, README, fid_of, says, table
+from tests.prose import FINDINGS, README, fid_of, metric_of, says, table
 from tests.stages.tools.test_document import changed
 
 pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
@@ -43,6 +43,24 @@ def test_what_the_clip_gains_after_the_first_step() -> None:
     assert 0.4 < means[50] < 0.6
     assert min(means[400], means[800]) > 0.95
     says("recovers about half of the improvement (in log FID) at T = 50 and nearly all of it from T = 400")
+
+
+def test_the_digit_classifier_after_the_clip() -> None:
+    logs: dict[str, list[float]] = {"clipped-first": [], "late-start": []}
+    for run in sorted((ROOT / "metrics" / "runs").glob("first-step-*")):
+        seed = f"seed-{run.name.rsplit('-', 1)[1]}"
+        linear = {
+            T: value
+            for (name, T, _, sampler), value in metric_of(seed, "digits_distance").items()
+            if (name, sampler) == ("linear", "ancestral")
+        }
+        of_it = metric_of(run.name, "digits_distance")
+        for sampler, found in logs.items():
+            cosine = {T: value for (_, T, _, its), value in of_it.items() if its == sampler}
+            assert cosine.keys() == linear.keys()
+            found.append(sum(math.log(cosine[T] / linear[T]) for T in linear) / len(linear))
+    (told,) = {f"{math.exp(sum(found) / len(found)):.2f}" for found in logs.values()}
+    says(f"by the digit classifier they are then {told} times as far from the real images as linear's.")
 
 
 def test_a_smaller_gain() -> None:

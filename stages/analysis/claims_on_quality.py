@@ -96,10 +96,11 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     details = {f"log ratio of distance with {name}": float(values.mean()) for name, values in left.items()}
     details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
     details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
+    fewer = f"needed: less than {factor(per_doubling)}" + (", undecided" if own.low < per_doubling < own.high else "")
     needed = "needed: more than 1" + (", not met" if with_clip.high < 0 else "")
     plain = (
         f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)}"
-        f"{spread(own.low, own.high, f'needed: less than {factor(per_doubling)}')}; with clipping the ratio is "
+        f"{spread(own.low, own.high, fewer)}; with clipping the ratio is "
         f"{factor(with_clip.estimate)}{spread(with_clip.low, with_clip.high, needed)}; the claim presupposes that "
         f"cosine is worse"
     )

@@ -17,12 +17,13 @@ SCHEDULES = ("linear", "sigmoid", "cosine")
 Row = Mapping[str, Any]
 ANSWER = """**Answer** (FID: lower is better, real test images have {test}; ratios: geometric means over {seeds}
 training seeds, with {confidence} % intervals). Without clipping, the linear schedule has the lowest
-FID, with every network tested. One step {explains} cosine's excess in FID: its first reverse step
-multiplies the network's error by {gain} at every T, and if the predicted x_0 is clipped to [-1, 1] in
-that step alone, cosine's FID is {first} linear's ({of_first} seeds). From T = {smallest} on, more
-steps, in training and sampling together, bring no visible gain: T = {largest} has {end_of_linear} the
-FID of T = {smallest} on linear, {end_of_sigmoid} on sigmoid and {end_with_clip} on cosine with the
-clip. Without the clip cosine's FID is {worse} sigmoid's, {so}; with other networks the ratio differs:"""
+FID, with every network that predicts epsilon. One step {explains} cosine's excess over linear: its
+first reverse step multiplies the network's error by {gain} at every T, and if the predicted x_0 is
+clipped to [-1, 1] in that step alone, cosine's FID is {first} linear's ({of_first} seeds). From
+T = {smallest} on, more steps, in training and sampling together, do not lower this network's FID:
+T = {largest} has {end_of_linear} the FID of T = {smallest} on linear, {end_of_sigmoid} on sigmoid and
+{end_with_clip} on cosine with the clip; without it the seeds differ too much to tell. Without the clip
+cosine's FID is {worse} sigmoid's, {so}{kid}; with other networks the ratio differs:"""
 # of the table by network: column -> schedule and sampler
 KINDS = {
     "Linear": ("linear", "ancestral"),
@@ -48,8 +49,8 @@ def _ends(logs: pd.DataFrame, cells: tuple[str, str], all_T: Sequence[int], conf
     return found
 
 
-def _worse_at(logs: pd.DataFrame, all_T: Sequence[int], confidence: float) -> str:
-    """The ratio of cosine's distance to sigmoid's at the smallest and the largest T.
+def _worse_at(logs: pd.DataFrame, all_T: Sequence[int], shared: Sequence[int], confidence: float) -> str:
+    """The ratio of cosine's distance to sigmoid's at the smallest and the largest of the T that all networks share.
 
     The mean over T, which the claim is about, would hide that the ratio depends on T. With fewer than three seeds it is
     the mean all the same, since the intervals at single T would say nothing.
@@ -62,8 +63,36 @@ def _worse_at(logs: pd.DataFrame, all_T: Sequence[int], confidence: float) -> st
 
     if len(logs) < ENOUGH:
         return times(*all_T)
-    at_T = {T: times(T) for T in (all_T[0], all_T[-1])}
+    at_T = {T: times(T) for T in (shared[0], shared[-1])}
     return "; ".join(f"{said} at T = {T}" for T, said in at_T.items() if said)
+
+
+def _kid(table: pd.DataFrame, all_T: Sequence[int], confidence: float) -> str:
+    """The same ratio by KID; nothing where a KID is not positive."""
+    cosine, sigmoid = ([(schedule, "ancestral", T) for T in all_T] for schedule in ("cosine", "sigmoid"))
+    found = ratio(logs_of(table, "kid"), cosine, sigmoid, confidence)
+    return f"; by KID the ratio is {found.times().replace(' times', '')}" if found else ""
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The seeds that have all schedules."""
+    schedules = table[table["sampler"] == "ancestral"].groupby("seed")["schedule"].nunique()
+    return table[table["seed"].isin(schedules.index[schedules == len(SCHEDULES)])]
+
+
+def _range(table: pd.DataFrame, kind: tuple[str, str], of_row: int) -> str:
+    """The lowest and the highest FID of a schedule and sampler; with its seeds, where they are not those of the row."""
+    cells = table[(table["schedule"] == kind[0]) & (table["sampler"] == kind[1])]
+    if cells.empty:
+        return "not run"
+    seeds = cells["seed"].nunique()
+    return f"{number(cells['fid'].min())} to {number(cells['fid'].max())}" + (
+        "" if seeds == of_row else f" ({_seeds(seeds)})"
+    )
 
 
 def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tuple[list[str], list[list[str]]]:
@@ -76,22 +105,18 @@ def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tupl
     Returns:
         The header and the rows of a table: a row a network, its FIDs from the lowest to the highest of a single model.
     """
+    tables = {name: table for name, rows in networks.items() if len(table := _whole(results(rows)))}
+    of_each = {name: sorted(table["T"].unique().tolist()) for name, table in tables.items()}
+    shared = sorted(set.intersection(*map(set, of_each.values()))) if of_each else []
     lines = []
-    for name, rows in networks.items():
-        table = results(rows)
-        schedules = table[table["sampler"] == "ancestral"].groupby("seed")["schedule"].nunique()
-        table = table[table["seed"].isin(schedules.index[schedules == len(SCHEDULES)])]
-        if table.empty:
-            continue
-        all_T, seeds = sorted(table["T"].unique().tolist()), table["seed"].nunique()
+    for name, table in tables.items():
+        all_T, seeds = of_each[name], table["seed"].nunique()
         T = ", ".join(map(str, all_T)) if len(all_T) < ENOUGH else f"{all_T[0]} to {all_T[-1]}"
-        fids = table.groupby(["schedule", "sampler"])["fid"].agg(["min", "max"])
-        ranges = fids.reindex([*KINDS.values()]).to_numpy()
         lines.append(
             [
-                f"{name} ({seeds} seed{'' if seeds == 1 else 's'}, T = {T})",
-                *("not run" if math.isnan(low) else f"{number(low)} to {number(high)}" for low, high in ranges),
-                _worse_at(logs_of(table, "fid"), all_T, confidence),
+                f"{name} ({_seeds(seeds)}, T = {T})",
+                *(_range(table, kind, seeds) for kind in KINDS.values()),
+                _worse_at(logs_of(table, "fid"), all_T, shared or all_T, confidence),
             ]
         )
     return ["Network", *KINDS, "Ratio of cosine to sigmoid, no clip"], lines
@@ -148,5 +173,6 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row) -> str:
         end_with_clip=_ends(logs, ("cosine", "clipped"), all_T, confidence).times(),
         worse=_worse(worse).times(),
         so=SO[worse["verdict"]],
+        kid=_kid(table, all_T, confidence),
     )
     return fill(text, WIDTH)

@@ -9,7 +9,7 @@ from stages.analysis.tables import number
 HEADER = [
     "Setting, schedule",
     "Models",
-    "Gain of the error",
+    "Gain of epsilon's error",
     "Error of x at t = T - 1",
     "FID, no clip",
     "Over FID with clip",

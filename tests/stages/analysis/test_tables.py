@@ -47,6 +47,9 @@ def test_the_sentence_on_the_slope_says_which_condition_is_not_met() -> None:
     assert "needed: more than 1, not met); the claim presupposes that cosine is worse" in found["cosine-why"]
     found = {r.claim: r.plain for r in verdicts_on(planted(fid=only("cosine", 0.7), loss=smaller), RULES)}
     assert "needed: more than 1); the claim presupposes" in found["cosine-why"]
+    assert "undecided" not in found["cosine-why"]
+    noisy = planted(fid=only("cosine", 0.7), loss=smaller, noise=0.5)
+    assert ", undecided); with clipping" in {r.claim: r.plain for r in verdicts_on(noisy, RULES)}["cosine-why"]
 
 
 def test_the_seeds_that_would_decide_are_named_with_the_direction() -> None:

@@ -41,11 +41,14 @@ def test_the_sentences_have_the_numbers() -> None:
     of_two = [row for row in first_steps if row["seed"] < 5 or row["sampler"] != "clipped-first"]
     said = " ".join(answer.answer(of_two, AUDIT, CLAIMS).split())
     assert "real test images have 0.22; ratios: geometric means over 3 training seeds, with 95 % intervals)" in said
-    assert "One step accounts for cosine's excess in FID" in said
+    assert "One step accounts for cosine's excess over linear" in said
     assert "by 100 at every T" in said
     assert "in that step alone, cosine's FID is 0.90 times linear's (2 seeds)." in said
     assert "T = 800 has 1.50 times the FID of T = 50 on linear, 1.50 times on sigmoid and 1.50 times on cosine" in said
-    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here" in said
+    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here; with other" in said
+    kid = {"linear": 1.0, "sigmoid": 4.0, "cosine": 3.0}
+    by_kid = answer.answer([row | {"kid": kid[row["schedule"]]} for row in rows(3, 4, 5)], AUDIT, CLAIMS)
+    assert "open whether cosine is worse here; by KID the ratio is 0.75; with other" in " ".join(by_kid.split())
 
 
 def test_a_row_a_network() -> None:
@@ -55,11 +58,11 @@ def test_a_row_a_network() -> None:
     two = [row for row in there if row["seed"] < 5]
     no_sigmoid = [row for row in there if row["schedule"] != "sigmoid"]
     apart = [row for row in rows(3, 4, 5) if row["T"] == (50 if row["schedule"] == "cosine" else 800)]
-    networks = {"own": rows(3, 4, 5), "other": there, "few": two, "partial": no_sigmoid, "apart": apart}
+    networks = {"own": rows(3, 4, 5), "other": there, "few": two, "partial": no_sigmoid}
     header, lines = answer.by_network(networks, 0.95)
     assert header[1:4] == ["Linear", "Sigmoid", "Cosine"]
     assert {len(line) for line in lines} == {len(header)}
-    own, other, few, last = lines
+    own, other, few = lines
     assert own[:2] == ["own (3 seeds, T = 50, 800)", "1.03 to 1.58"]
     assert own[4] == own[3] != own[1]
     assert own[-1] == "1.50 at T = 50; 1.50 at T = 800"
@@ -67,7 +70,20 @@ def test_a_row_a_network() -> None:
     assert other[-1] == "1.50 at T = 50; 0.75 at T = 800"
     assert few[0] == "few (2 seeds, T = 50, 800)"
     assert few[-1] == "1.06", "the mean over T"
+    (last,) = answer.by_network({"apart": apart}, 0.95)[1]
     assert last[-1] == "", "no T has both"
+
+
+def test_the_ratios_of_all_networks_are_at_the_T_that_they_share() -> None:
+    few_T = [row for row in rows(3, 4, 5) if row["T"] == 50]
+    _, lines = answer.by_network({"own": rows(3, 4, 5), "other": few_T}, 0.95)
+    assert [line[-1] for line in lines] == ["1.50 at T = 50"] * 2
+
+
+def test_another_number_of_seeds_is_beside_the_range() -> None:
+    once = [row for row in rows(3, 4, 5) if row["seed"] == 3 or row["sampler"] != "clipped-first"]
+    (line,) = answer.by_network({"own": once}, 0.95)[1]
+    assert line[3:6] == ["3.09 to 4.73", "3.09 to 4.63 (1 seed)", "3.09 to 4.73"]
 
 
 @pytest.mark.parametrize(
