@@ -102,7 +102,8 @@ def test_the_larger_the_error_the_more_the_clip_gains() -> None:
     says(
         f"at most {max(row[error].split()[-1] for row in straight)} on linear and sigmoid with this study's network, "
         f"where the FID without the clip is {straight[0][gains]} times that with it; with its cosine it is "
-        f"{ours[error]} ({ours[gains]} times), with the report's network, reconstructed, {report[error]} ({report[gains]} times).",
+        f"{ours[error]} ({ours[gains]} times), with the report's network, reconstructed, {report[error]} "
+        f"({report[gains]} times).",
         f"and leaves an error of {ceiling[error]}; cosine's FID",
     )
     low, high = (float(ours[gains].split()[place]) for place in (0, -1))
