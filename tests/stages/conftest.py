@@ -27,8 +27,9 @@ from stages import (
     train,
     validate,
 )
+from stages.analysis.named_networks import NETWORKS_FILE
 from stages.support.cells import WEIGHTS
-from tests.conftest import edit_params, make_tiny_study
+from tests.conftest import ROOT, edit_params, make_tiny_study
 from tests.made_once import made_once
 from tests.stage_runs import run
 from tests.stages.served_files import Handler
@@ -49,6 +50,7 @@ def grid_once(tmp_path_factory: pytest.TempPathFactory, random_weights: artifact
             patch.chdir(folder)
             make_tiny_study(folder)
             make_grid(folder, random_weights)
+            artifacts.write_bytes(folder / NETWORKS_FILE, (ROOT / NETWORKS_FILE).read_bytes())
 
     return made_once(tmp_path_factory, "grid", make)
 
