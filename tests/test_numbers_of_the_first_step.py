@@ -90,7 +90,7 @@ def test_no_gain_no_excess() -> None:
     )
 
 
-def test_the_larger_the_error_the_more_the_clip_gains() -> None:
+def test_the_clip_gains_much_only_where_the_error_is_large() -> None:
     rows = table("docs/findings.md", "amplified")
     error, gains = "Error of x at t = T - 1", "Over FID with clip"
     straight = [rows[f"{OURS}, {schedule}"] for schedule in ("linear", "sigmoid")]
