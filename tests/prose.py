@@ -23,9 +23,14 @@ def table(path: str, name: str) -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(header, row, strict=True)) for row in rows}
 
 
-def says(*sentences: str) -> None:
-    missing = [sentence for sentence in sentences if sentence not in README]
+def says(*sentences: str, document: str = README) -> None:
+    """README, or the text of another document, has these sentences."""
+    missing = [sentence for sentence in sentences if sentence not in document]
     assert not missing, missing
+
+
+def findings_say(*sentences: str) -> None:
+    says(*sentences, document=FINDINGS)
 
 
 def metric_of(run: str, column: str) -> dict[tuple[str, int, int, str], float]:

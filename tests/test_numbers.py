@@ -18,7 +18,7 @@ from ddpm.quality.rank_agreement import kendall_tau
 from stages.tools import experiments
 from stages.tools.document import DOCUMENTS
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, fid_of, plain, says, table
+from tests.prose import FINDINGS, fid_of, findings_say, plain, says, table
 from tests.stages.tools.test_document import changed
 
 pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
@@ -35,14 +35,14 @@ def test_the_seeds() -> None:
         f"The answer uses seeds 3 to {SEEDS[-1]} and the",
     )
     assert f"Seeds 0 and 3 to {SEEDS[-1]} were run with the current sources" in FINDINGS
-    says("The eight confirmatory seeds were listed before the first of them was run")
+    findings_say("The eight confirmatory seeds were listed before the first of them was run")
     planned = [
         name.removeprefix("seed-") for name in experiments.read(ROOT / experiments.FILE) if name.startswith("seed-")
     ]
     assert [seed for seed in map(int, planned) if seed >= 3] == SEEDS
     of_the_first_step = artifacts.read_json(ROOT / "metrics" / "claims.json")["claims"]["one-step"]["n"]
     assert of_the_first_step == len(SEEDS) == 8
-    says("and the verdicts use all of them.")
+    findings_say("and the verdicts use all of them.")
 
 
 def test_linear_is_the_best_with_every_network() -> None:
@@ -70,7 +70,7 @@ def test_what_depends_on_the_metric() -> None:
     assert claims["cosine-worse"]["verdict"] == "supported"
     (fid, kid), kids = (columns[name][0].split()[0] for name in ("FID", "KID")), columns["KID"][0].split(" times ")
     assert float(kid) < 1 < float(fid)
-    says(f"cosine's distance without the clip is {kids[0]} times {kids[1]} sigmoid's; by FID it is {fid} times.")
+    says(f"cosine's distance without the clip is {kids[0]} times {kids[1]} sigmoid's, by FID {fid} times.")
     assert "by KID; the intervals of KID and of the digit classifier contain 1." in FINDINGS
     _, clipped, *of_T = of["FID"]
     assert clipped[0] < 1 < clipped[1]
@@ -83,8 +83,10 @@ def test_what_depends_on_the_metric() -> None:
 
 
 def test_the_effect_of_T_without_the_clip_is_open() -> None:
-    (told,) = (row for name, row in table("README.md", "verdicts").items() if name.startswith("T has only a small"))
-    ends = re.search(r"\((\d\.\d+) to (\d\.\d+); cosine\)", told["Measured with this study's network"])
+    (told,) = (
+        row for name, row in table("docs/findings.md", "measured").items() if name.startswith("T has only a small")
+    )
+    ends = re.search(r"\((\d\.\d+) to (\d\.\d+); cosine\)", told["Measured"])
     assert ends
     assert float(ends[1]) < 1 < float(ends[2])
     assert "on cosine with the clip; without it the seeds differ too much to tell." in " ".join(
@@ -127,7 +129,7 @@ def test_the_extractors() -> None:
     assert validation["fid"]["not_monotone_in"] == []
     assert (validation["digits_distance"]["not_monotone_in"], len(validation["fid"]["monotone"])) == (["blur"], 8)
     accuracy = 100 * summary["classifier"]["test_accuracy"]
-    says(
+    findings_say(
         f"with {accuracy:.1f} % accuracy, does not detect the weakest blur",
         "with the severity of all eight corruptions",
     )
@@ -138,7 +140,8 @@ def test_the_extractors() -> None:
         assert len(of_it) == 15
         taus.append(kendall_tau(*([row[name] for row in of_it] for name in ("fid", "digits_distance"))))
     low_high = f"{min(taus):.2f} to {max(taus):.2f}"
-    says(f"the order of the 15 models: Kendall's tau is {low_high} (seeds 3 to {SEEDS[-1]}, without")
+    findings_say(f"the order of the 15 models: Kendall's tau is {low_high} (seeds 3 to {SEEDS[-1]}, without")
+    says(f"ranks the 15 models with a Kendall's tau of {low_high} to the ranking by FID")
 
 
 def test_methods() -> None:
@@ -176,13 +179,13 @@ def cosine_over_sigmoid(run: str, sampler: str) -> list[float]:
 
 def test_runs_of_the_gpu() -> None:
     ancestral, clipped = (cosine_over_sigmoid("gpu-report-network", sampler) for sampler in ("ancestral", "clipped"))
-    says(
-        f"cosine's FID is {ancestral[0]:.0f} to {ancestral[-1]:.0f} times sigmoid's, and with it {clipped[0]:.1f} to "
-        f"{clipped[-1]:.0f} times. These are two training seeds"
-    )
+    of_both = (f"{ratios[0]:.{digits}f} to {ratios[-1]:.0f} times" for digits, ratios in ((0, ancestral), (1, clipped)))
+    without, with_it = of_both
+    says(f"without the clip, cosine's FID is {without} sigmoid's, and with it {with_it}")
+    findings_say(f"cosine's FID is {without} sigmoid's without the clip, and {with_it} with it.")
     third = fid_of("report-network-seed-5-at-50")
     cosine, with_clip = (third["cosine", 50, 5, sampler] for sampler in ("ancestral", "clipped"))
     linear = third["linear", 50, 5, "ancestral"]
-    says(f"FID {cosine:.1f} on cosine without the clip and {with_clip:.2f} with it, {linear:.2f} on linear.")
+    findings_say(f"FID {cosine:.1f} on cosine without the clip and {with_clip:.2f} with it, {linear:.2f} on linear.")
     first, *_, last = cosine_over_sigmoid("gpu-10000", "ancestral")
     assert f"cosine {first:.2f} to {last:.2f} times sigmoid's" in FINDINGS

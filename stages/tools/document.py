@@ -19,20 +19,18 @@ from stages.analysis import networks
 from stages.analysis.amplified import models
 from stages.analysis.named_networks import networks_of_runs, runs_of_networks
 from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds
-from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.answer import ENOUGH, WIDTH, answer, by_network
+from stages.tools.answer import WIDTH, answer, by_network
 from stages.tools.doses import by_setting
 from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
+from stages.tools.verdict_tables import measured, verdicts
 
 app = typer.Typer(add_completion=False)
 
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
-OURS = "This study's network"
-SECOND = "digit classifier"  # the metric of the second opinion
 Row = Mapping[str, Any]
 
 
@@ -40,31 +38,6 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _verdict(claim: Row) -> str:
-    """The verdict, that of the second metric where it differs, and how many seeds would decide where 3 are known."""
-    verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
-    told = []
-    if verdict not in DECIDED and needed is not None:
-        few = 0 < claim.get("n", 0) < ENOUGH
-        told = [f"{claim['n']} seeds" if few else needed]
-    told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
-    return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
-
-
-def verdicts(claims: Row) -> str:
-    """A row a claim: its words, what was measured, and a column of verdicts a network."""
-    others = claims["networks"]
-    rows = []
-    for name, claim in claims["claims"].items():
-        shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
-        of_others = (_verdict(other["claims"][name]) if name in other["claims"] else "" for other in others.values())
-        says = claim["says"]
-        sentence = says[:1].upper() + says[1:] if "_" not in says.split()[0] else says
-        rows.append([sentence, _verdict(claim), *of_others, shown["plain"]])
-    columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
-    return markdown(["The report says", OURS, *columns, "Measured with this study's network"], rows)
 
 
 def _mean_and_range(values: Any) -> str:
@@ -175,7 +148,8 @@ def blocks() -> dict[str, str]:
     return {
         "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims) if late else "",
         "by-network": markdown(*by_network({"this study's": late, **confirmed}, claims["confidence"])) if late else "",
-        "verdicts": verdicts(claims),
+        "verdicts": markdown(*verdicts(claims)),
+        "measured": markdown(*measured(claims)),
         "fid": fids(at_all_T, params.grid.sampler, params.grid.schedule),
         "beyond": markdown(*beyond(at_all_T, params.grid.T, claims["confidence"])),
         "epochs": markdown(*by_epochs(of_epochs, epochs, claims["confidence"])),

@@ -6,6 +6,8 @@ from tests.conftest import ROOT
 from tests.prose import FINDINGS, plain, says
 from tests.stages.analysis.simulated import RULES
 
+BENCHMARKS = plain("benchmarks/README.md")
+
 
 def cells_of(table: str, first: str) -> list[list[str]]:
     """The cells of the rows that begin with a word, in a table of benchmarks/."""
@@ -27,15 +29,20 @@ def test_speed() -> None:
     (train,), (sample,) = cells_of("results.md", "train"), cells_of("results.md", "sample")
     rates = [int(row[3].replace(",", "")) for row in (train, sample)]
     says(
+        f"{ddpm[0]:.0f} times as many images per second as denoising-diffusion-pytorch and {diffusers[0]:.0f} times as",
+        f"sampling is {same[0]:.2f} times as fast as diffusers' pipeline with the same network",
+    )
+    says(
         f"{ddpm[0]:.0f} times as many images per second as denoising-diffusion-pytorch ({half[0]:.0f} times, if that",
         f"runs in bfloat16) and {diffusers[0]:.0f} times as many",
-        f"sampling is {sampling[0]:.0f} times as fast as diffusers, and {same[0]:.2f} times with the same network",
-        f"feature extraction is {default:.0f} times as fast as pytorch-fid with its larger network ({equal:.1f} times",
-        f"the Frechet distance is {at_n['1000', 'scipy sqrtm']:.0f} times as fast as with SciPy at n = 1,000 and "
+        f"Sampling is {sampling[0]:.0f} times as fast as diffusers with its own network, and {same[0]:.2f} times with",
+        f"Feature extraction is {default:.0f} times as fast as pytorch-fid with its larger network ({equal:.1f} times",
+        f"The Frechet distance is {at_n['1000', 'scipy sqrtm']:.0f} times as fast as with SciPy at n = 1,000 and "
         f"{at_n['10000', 'scipy sqrtm']:.1f} times at n = 10,000, where torch-fidelity is faster "
         f"({at_n['10000', 'torch-fidelity']:.2f})",
-        f"Per second and core, training processes {round(rates[0], -1):,} images and sampling, now, "
+        f"Per second and core, training processes {round(rates[0], -1):,} images and sampling "
         f"{round(rates[1], -2):,} images times steps.",
+        document=BENCHMARKS,
     )
 
 
@@ -47,11 +54,16 @@ def test_quality_at_equal_cost() -> None:
     early = [found[name, "after as many seconds as ours by default"][4] for name in (ddpm[0], diffusers[0])]
     sooner = max(found["ours", f"as soon as its FID is that of {name}"][2] for name in (ddpm[0], diffusers[0]))
     says(
+        f"After 5 epochs, {float(whole[2]):.0f} seconds, this project has FID {float(whole[4]):.2f}",
+        f"in the same time the two reach {early[0]} and {early[1]}.",
+    )
+    says(
         f"{float(whole[2]):.0f} seconds on two cores, this project has FID {float(whole[4]):.2f}",
         f"denoising-diffusion-pytorch reaches {early[0]} and diffusers {early[1]}",
         f"the FIDs are {one[4]} (in {float(one[2]):.0f} seconds), {ddpm[4]} ({ddpm[2]} seconds) and {diffusers[4]} "
         f"({diffusers[2]} seconds)",
         f"lower FID than both after {float(sooner):.1f} seconds",
+        document=BENCHMARKS,
     )
 
 

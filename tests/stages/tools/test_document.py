@@ -3,7 +3,6 @@
 import math
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,39 +26,6 @@ def test_the_documents_tables_are_of_the_committed_metrics(path: Path, monkeypat
     text = (ROOT / path).read_text()
     assert "<!-- begin " in text
     assert document.rewritten(text, document.blocks(), str(path)) == text, "run `python -m stages.tools.document`"
-
-
-def claim(verdict: str, **more: Any) -> dict[str, Any]:
-    return {"says": "cosine is worse", "verdict": verdict, "plain": f"{verdict} by 1.5", **more}
-
-
-def test_a_column_a_network_and_what_would_decide() -> None:
-    claims = {
-        "claims": {
-            "a": claim("supported", estimate=1.0),
-            "b": claim("undecided", seeds_needed="about 12 seeds needed", exploratory={"plain": "known seeds say 1.1"}),
-            "e": claim("undecided", seeds_needed="about 12 seeds needed", estimate=1.0, n=2, second_opinion="refuted"),
-            "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
-            "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
-            "d": claim("supported", estimate=0.9),
-        },
-        "networks": {
-            "other": {
-                "T": [50, 200],
-                "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("not tested")},
-            }
-        },
-    }
-    lines = document.verdicts(claims).splitlines()
-    assert lines[0].startswith("| The report says | This study's network | other (T = 50, 200) |")
-    assert lines[2:] == [
-        "| Cosine is worse | **supported** | **refuted** | supported by 1.5 |",
-        "| Cosine is worse | undecided (about 12 seeds needed) | **on the threshold** | known seeds say 1.1 |",
-        "| Cosine is worse | undecided (2 seeds; digit classifier: refuted) |  | undecided by 1.5 |",
-        "| Cosine is worse | **supported** |  | supported by 1.5 |",
-        "| beta_max is small | **refuted** | not tested | refuted by 1.5 |",
-        "| Cosine is worse | **supported** |  | supported by 1.5 |",
-    ]
 
 
 def test_means_and_ranges_over_the_seeds() -> None:

@@ -1,0 +1,49 @@
+"""The claims in tables: the verdicts by network, and what was measured for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stages.analysis.statistics import DECIDED
+from stages.tools.answer import ENOUGH
+
+OURS = "This study's network"
+SECOND = "digit classifier"  # the metric of the second opinion
+Row = Mapping[str, Any]
+Table = tuple[Sequence[str], list[list[str]]]  # a header and its rows
+
+
+def _verdict(claim: Row) -> str:
+    """The verdict, that of the second metric where it differs, and how many seeds would decide where 3 are known."""
+    verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
+    told = []
+    if verdict not in DECIDED and needed is not None:
+        few = 0 < claim.get("n", 0) < ENOUGH
+        told = [f"{claim['n']} seeds" if few else needed]
+    told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
+    return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
+
+
+def _sentence(claim: Row) -> str:
+    """The claim's words, with a capital letter unless they begin with a symbol."""
+    says = str(claim["says"])
+    return says[:1].upper() + says[1:] if "_" not in says.split(maxsplit=1)[0] else says
+
+
+def verdicts(claims: Row) -> Table:
+    """A row a claim: its words, and a column of verdicts a network."""
+    others = claims["networks"]
+    rows = []
+    for name, claim in claims["claims"].items():
+        of_others = (_verdict(other["claims"][name]) if name in other["claims"] else "" for other in others.values())
+        rows.append([_sentence(claim), _verdict(claim), *of_others])
+    columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
+    return ["The report says", OURS, *columns], rows
+
+
+def measured(claims: Row) -> Table:
+    """A row a claim: its words, the verdict, and what was measured with this study's network."""
+    rows = []
+    for claim in claims["claims"].values():
+        shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
+        rows.append([_sentence(claim), _verdict(claim), shown["plain"]])
+    return ["The report says", "Verdict", "Measured"], rows

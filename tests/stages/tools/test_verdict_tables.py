@@ -1,0 +1,53 @@
+"""The verdicts by network, and what was measured, a row a claim."""
+
+from typing import Any
+
+from stages.tools import verdict_tables
+
+
+def claim(verdict: str, **more: Any) -> dict[str, Any]:
+    return {"says": "cosine is worse", "verdict": verdict, "plain": f"{verdict} by 1.5", **more}
+
+
+CLAIMS: dict[str, Any] = {
+    "claims": {
+        "a": claim("supported", estimate=1.0),
+        "b": claim("undecided", seeds_needed="about 12 seeds needed", exploratory={"plain": "known seeds say 1.1"}),
+        "e": claim("undecided", seeds_needed="about 12 seeds needed", estimate=1.0, n=2, second_opinion="refuted"),
+        "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
+        "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
+        "d": claim("supported", estimate=0.9),
+    },
+    "networks": {
+        "other": {
+            "T": [50, 200],
+            "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("not tested")},
+        }
+    },
+}
+
+
+def test_a_column_a_network_and_what_would_decide() -> None:
+    header, rows = verdict_tables.verdicts(CLAIMS)
+    assert header == ["The report says", "This study's network", "other (T = 50, 200)"]
+    assert rows == [
+        ["Cosine is worse", "**supported**", "**refuted**"],
+        ["Cosine is worse", "undecided (about 12 seeds needed)", "**on the threshold**"],
+        ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", ""],
+        ["Cosine is worse", "**supported**", ""],
+        ["beta_max is small", "**refuted**", "not tested"],
+        ["Cosine is worse", "**supported**", ""],
+    ]
+
+
+def test_what_was_measured_of_the_exploratory_seeds_where_there_are_no_others() -> None:
+    header, rows = verdict_tables.measured(CLAIMS)
+    assert header == ["The report says", "Verdict", "Measured"]
+    assert rows == [
+        ["Cosine is worse", "**supported**", "supported by 1.5"],
+        ["Cosine is worse", "undecided (about 12 seeds needed)", "known seeds say 1.1"],
+        ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided by 1.5"],
+        ["Cosine is worse", "**supported**", "supported by 1.5"],
+        ["beta_max is small", "**refuted**", "refuted by 1.5"],
+        ["Cosine is worse", "**supported**", "supported by 1.5"],
+    ]
