@@ -28,7 +28,8 @@ def test_the_first_reverse_step() -> None:
     small = [row["error_gain"] for row in rows if row["schedule"] != "cosine"]
     says(
         "On cosine the first reverse step multiplies both x_T and the network's error by 100 at every T; on linear and "
-        f"sigmoid it multiplies x_T by about 1 and the error by {min(small):.2f} to {max(small):.2f}."
+        f"sigmoid, at T = 50 to 800, it multiplies x_T by about 1 and the error by {min(small):.2f} to "
+        f"{max(small):.2f}."
     )
 
 
@@ -42,7 +43,9 @@ def test_what_the_clip_gains_after_the_first_step() -> None:
     means = {T: sum(values) / len(values) for T, values in shares.items()}
     assert 0.4 < means[50] < 0.6
     assert min(means[400], means[800]) > 0.95
-    findings_say("recovers about half of the improvement (in log FID) at T = 50 and nearly all of it from T = 400")
+    told = "recovers about half of the improvement (in log FID) at T = 50 and nearly all of it from T = 400"
+    says(told)
+    findings_say(told)
 
 
 def test_the_digit_classifier_after_the_clip() -> None:
@@ -60,7 +63,7 @@ def test_the_digit_classifier_after_the_clip() -> None:
             assert cosine.keys() == linear.keys()
             found.append(sum(math.log(cosine[T] / linear[T]) for T in linear) / len(linear))
     (told,) = {f"{math.exp(sum(found) / len(found)):.2f}" for found in logs.values()}
-    says(f"by the digit classifier they are then {told} times as far from the real images as linear's.")
+    says(f"By the digit classifier the repaired models are still {told} times as far from the real images as linear's.")
 
 
 def test_a_smaller_gain() -> None:
@@ -103,9 +106,7 @@ def test_two_changes_lower_the_error_and_the_fid() -> None:
                 logs.setdefault(seed, []).append(math.log(fid / before["cosine", T, seed, sampler]))
         assert sorted(logs) == [3, 4, 5]
         assert all(sum(of_seed) < 0 for of_seed in logs.values()), (run, logs)
-    says(
-        "lower cosine's FID for each of three seeds, but not significantly after the correction over all single changes"
-    )
+    says("Both lower cosine's FID for each of three seeds, but with three seeds neither is significant after the")
 
 
 def test_the_clip_gains_much_only_where_the_error_is_large() -> None:
@@ -142,7 +143,7 @@ def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{told} {tau:.2f}." in FINDINGS
     rms = [m.error / m.gain for m in found]
     assert 0.008 < min(rms) < max(rms) < 0.015
-    assert "A small error of the network, about 0.01, is thereby about as large as x_{T-1} itself." in README
+    assert "An error of only about 0.01 thus becomes about as large as x_{T-1} itself." in README
 
 
 def test_the_mean_error_does_not_explain_the_brightness() -> None:

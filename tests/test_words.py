@@ -75,6 +75,7 @@ DOCUMENTS = (
     "docs/findings.md",
     "data/README.md",
     "metrics/runs/README.md",
+    "benchmarks/README.md",
     "benchmarks/gpu.md",
     "dvc.yaml",
     "stages/page/report.html.j2",

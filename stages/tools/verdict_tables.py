@@ -1,5 +1,6 @@
 """The claims in tables: the verdicts by network, and what was measured for each."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,18 +8,27 @@ from stages.analysis.statistics import DECIDED
 from stages.tools.answer import ENOUGH
 
 OURS = "This study's network"
+MANY = 100  # seeds
 SECOND = "digit classifier"  # the metric of the second opinion
 Row = Mapping[str, Any]
 Table = tuple[Sequence[str], list[list[str]]]  # a header and its rows
 
 
-def _verdict(claim: Row) -> str:
+def _brief(needed: str) -> str:
+    """How many seeds would decide, without how; an estimate above ``MANY`` tells little but that."""
+    found = re.fullmatch(r"about ([\d,]+) seeds needed to .*", needed)
+    if not found:
+        return needed
+    return f"over {MANY} seeds" if int(found[1].replace(",", "")) > MANY else f"about {found[1]} seeds"
+
+
+def _verdict(claim: Row, brief: bool) -> str:
     """The verdict, that of the second metric where it differs, and how many seeds would decide where 3 are known."""
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
     if verdict not in DECIDED and needed is not None:
         few = 0 < claim.get("n", 0) < ENOUGH
-        told = [f"{claim['n']} seeds" if few else needed]
+        told = [f"{claim['n']} seeds" if few else _brief(needed) if brief else needed]
     told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
     return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
 
@@ -34,8 +44,10 @@ def verdicts(claims: Row) -> Table:
     others = claims["networks"]
     rows = []
     for name, claim in claims["claims"].items():
-        of_others = (_verdict(other["claims"][name]) if name in other["claims"] else "" for other in others.values())
-        rows.append([_sentence(claim), _verdict(claim), *of_others])
+        of_others = (
+            _verdict(other["claims"][name], True) if name in other["claims"] else "" for other in others.values()
+        )
+        rows.append([_sentence(claim), _verdict(claim, True), *of_others])
     columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
     return ["The report says", OURS, *columns], rows
 
@@ -45,5 +57,5 @@ def measured(claims: Row) -> Table:
     rows = []
     for claim in claims["claims"].values():
         shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
-        rows.append([_sentence(claim), _verdict(claim), shown["plain"]])
+        rows.append([_sentence(claim), _verdict(claim, False), shown["plain"]])
     return ["The report says", "Verdict", "Measured"], rows

@@ -40,15 +40,25 @@ def test_the_sentences_have_the_numbers() -> None:
     ]
     of_two = [row for row in first_steps if row["seed"] < 5 or row["sampler"] != "clipped-first"]
     said = " ".join(answer.answer(of_two, AUDIT, CLAIMS).split())
-    assert "real test images have 0.22; ratios: geometric means over 3 training seeds, with 95 % intervals)" in said
-    assert "One step accounts for cosine's excess over linear" in said
+    assert (
+        "real test images have 0.22; ratios: geometric means over 3 training seeds, with 95 % confidence intervals)"
+        in said
+    )
+    assert "Cosine is worse than linear because of one step" in said
     assert "by 100 at every T" in said
-    assert "in that step alone, cosine's FID is 0.90 times linear's (2 seeds)." in said
-    assert "T = 800 has 1.50 times the FID of T = 50 on linear, 1.50 times on sigmoid and 1.50 times on cosine" in said
+    assert "in that step alone, cosine's FID is 0.90 times linear's (2 seeds). Raising T from 50 to 800" in said
+    assert "it becomes 1.50 times as large on linear, 1.50 times on sigmoid and 1.50 times on cosine with the" in said
     assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here; with other" in said
     kid = {"linear": 1.0, "sigmoid": 4.0, "cosine": 3.0}
     by_kid = answer.answer([row | {"kid": kid[row["schedule"]]} for row in rows(3, 4, 5)], AUDIT, CLAIMS)
-    assert "open whether cosine is worse here; by KID the ratio is 0.75; with other" in " ".join(by_kid.split())
+    assert "open whether cosine is worse here; by KID, another distance in the same features, it is 0.75 times" in (
+        " ".join(by_kid.split())
+    )
+    assert "cosine's FID is 3.00 times linear's. Raising" in " ".join(by_kid.split()), "of all seeds"
+    unsure = CLAIMS | {"claims": CLAIMS["claims"] | {"one-step": CLAIM}}
+    assert "Cosine seems to be worse than linear because" in " ".join(
+        answer.answer(rows(3, 4, 5), AUDIT, unsure).split()
+    )
 
 
 def test_a_row_a_network() -> None:
@@ -69,7 +79,7 @@ def test_a_row_a_network() -> None:
     assert other[4] == "not run"
     assert other[-1] == "1.50 at T = 50; 0.75 at T = 800"
     assert few[0] == "few (2 seeds, T = 50, 800)"
-    assert few[-1] == "1.06", "the mean over T"
+    assert few[-1] == "1.06, mean over T"
     (last,) = answer.by_network({"apart": apart}, 0.95)[1]
     assert last[-1] == "", "no T has both"
 

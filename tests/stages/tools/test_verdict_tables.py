@@ -12,8 +12,12 @@ def claim(verdict: str, **more: Any) -> dict[str, Any]:
 CLAIMS: dict[str, Any] = {
     "claims": {
         "a": claim("supported", estimate=1.0),
-        "b": claim("undecided", seeds_needed="about 12 seeds needed", exploratory={"plain": "known seeds say 1.1"}),
-        "e": claim("undecided", seeds_needed="about 12 seeds needed", estimate=1.0, n=2, second_opinion="refuted"),
+        "b": claim(
+            "undecided", seeds_needed="about 12 seeds needed to refute it", exploratory={"plain": "known seeds say 1.1"}
+        ),
+        "e": claim(
+            "undecided", seeds_needed="about 12 seeds needed to refute it", estimate=1.0, n=2, second_opinion="refuted"
+        ),
         "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
         "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
         "d": claim("supported", estimate=0.9),
@@ -21,7 +25,13 @@ CLAIMS: dict[str, Any] = {
     "networks": {
         "other": {
             "T": [50, 200],
-            "claims": {"a": claim("refuted"), "b": claim("on the threshold"), "c": claim("not tested")},
+            "claims": {
+                "a": claim("refuted"),
+                "b": claim("on the threshold"),
+                "c": claim("not tested"),
+                "d": claim("undecided", seeds_needed="its premise is contradicted by the estimate", n=3),
+                "e": claim("undecided", seeds_needed="about 1,100 seeds needed to refute it", n=3),
+            },
         }
     },
 }
@@ -32,11 +42,11 @@ def test_a_column_a_network_and_what_would_decide() -> None:
     assert header == ["The report says", "This study's network", "other (T = 50, 200)"]
     assert rows == [
         ["Cosine is worse", "**supported**", "**refuted**"],
-        ["Cosine is worse", "undecided (about 12 seeds needed)", "**on the threshold**"],
-        ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", ""],
+        ["Cosine is worse", "undecided (about 12 seeds)", "**on the threshold**"],
+        ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided (over 100 seeds)"],
         ["Cosine is worse", "**supported**", ""],
         ["beta_max is small", "**refuted**", "not tested"],
-        ["Cosine is worse", "**supported**", ""],
+        ["Cosine is worse", "**supported**", "undecided (its premise is contradicted by the estimate)"],
     ]
 
 
@@ -45,7 +55,7 @@ def test_what_was_measured_of_the_exploratory_seeds_where_there_are_no_others() 
     assert header == ["The report says", "Verdict", "Measured"]
     assert rows == [
         ["Cosine is worse", "**supported**", "supported by 1.5"],
-        ["Cosine is worse", "undecided (about 12 seeds needed)", "known seeds say 1.1"],
+        ["Cosine is worse", "undecided (about 12 seeds needed to refute it)", "known seeds say 1.1"],
         ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided by 1.5"],
         ["Cosine is worse", "**supported**", "supported by 1.5"],
         ["beta_max is small", "**refuted**", "refuted by 1.5"],
