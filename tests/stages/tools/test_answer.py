@@ -26,7 +26,7 @@ def rows(*seeds: int) -> list[dict[str, Any]]:
 
 
 CLAIM = {"verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
-CLAIMS = {
+CLAIMS: dict[str, Any] = {
     "confidence": 0.95,
     "claims": {"one-step": {"verdict": "supported"}, "cosine-worse": CLAIM},
     "networks": {},
