@@ -198,9 +198,12 @@ def test_runs_of_the_gpu() -> None:
     without, with_it = of_both
     says(f"without the clip its FID is {without} sigmoid's. With the clip it is {with_it};")
     findings_say(f"cosine's FID is {without} sigmoid's without the clip, and {with_it} with it.")
-    third = fid_of("report-network-seed-5-at-50")
-    cosine, with_clip = (third["cosine", 50, 5, sampler] for sampler in ("ancestral", "clipped"))
-    linear = third["linear", 50, 5, "ancestral"]
-    findings_say(f"FID {cosine:.1f} on cosine without the clip and {with_clip:.2f} with it, {linear:.2f} on linear.")
+    third = fid_of("report-network-seed-5-at-50") | fid_of("report-network-seed-5-at-200")
+    kinds = (("cosine", "ancestral", 1), ("cosine", "clipped", 2), ("linear", "ancestral", 2))
+    cosine, with_clip, linear = (
+        " and ".join(f"{third[schedule, T, 5, sampler]:.{digits}f}" for T in (50, 200))
+        for schedule, sampler, digits in kinds
+    )
+    findings_say(f"FID {cosine} on cosine without the clip, {with_clip} with it, {linear} on linear.")
     first, *_, last = cosine_over_sigmoid("gpu-10000", "ancestral")
     assert f"cosine {first:.2f} to {last:.2f} times sigmoid's" in FINDINGS

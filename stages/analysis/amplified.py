@@ -50,10 +50,8 @@ def _setting(ours: settings.Params, run: Run, networks: Mapping[str, str]) -> st
     if name in networks:
         return networks[name]
     usual, its = parameters(ours), parameters(run.params)
-    changed = {name: value for name, value in its.items() if usual.get(name) != value}
-    if len(changed) > 2:
-        return name
-    return ", ".join(f"{name} = {value}" for name, value in sorted(changed.items())) or OURS
+    changed = [f"{key} = {value}" for key, value in sorted(its.items()) if usual.get(key) != value]
+    return name if len(changed) > 2 else ", ".join(changed) or OURS
 
 
 def _of_run(setting: str, params: settings.Params, rows: Iterable[Row]) -> list[Model]:
