@@ -23,7 +23,7 @@ step, from t = T, multiplies the network's error by {gain} at every T. With x_0 
 cosine's FID is {first} linear's{of_first}. Raising T from {smallest} to {largest}, in training and sampling
 together, does not lower FID: it becomes {end_of_linear} as large on linear, {end_of_sigmoid} on sigmoid
 and {end_with_clip} on cosine with the clip; on cosine without it the seeds differ too much to tell. Without
-the clip cosine's FID is {worse} sigmoid's, {so}; {kid}with other networks the ratio differs:"""
+the clip cosine's FID is {worse} sigmoid's, {so}{kid}.{elsewhere}"""
 # of the table by network: column -> schedule and sampler
 KINDS = {
     "Linear": ("linear", "ancestral"),
@@ -38,6 +38,7 @@ SO = {
     "on the threshold": "so the two are level here",
     "undecided": "which leaves open whether cosine is worse here",
 }
+THERE = {"supported": "so cosine is worse there", "refuted": "so cosine is not worse there"}
 
 
 def _ends(logs: pd.DataFrame, cells: tuple[str, str], all_T: Sequence[int], confidence: float) -> Ratio:
@@ -71,7 +72,7 @@ def _kid(table: pd.DataFrame, all_T: Sequence[int], confidence: float) -> str:
     """The same ratio by KID; nothing where a KID is not positive."""
     cosine, sigmoid = ([(schedule, "ancestral", T) for T in all_T] for schedule in ("cosine", "sigmoid"))
     found = ratio(logs_of(table, "kid"), cosine, sigmoid, confidence)
-    return f"by KID, another distance in the same features, it is {found.times()}, and " if found else ""
+    return f"; by KID, another distance in the same features, it is {found.times()}" if found else ""
 
 
 def _seeds(count: int) -> str:
@@ -130,6 +131,16 @@ def _worse(claim: Row) -> Ratio:
     return Ratio(*(math.exp(value) for value in (claim["estimate"], low, high)))
 
 
+def _elsewhere(networks: Mapping[str, Row]) -> str:
+    """Where another network has a verdict on cosine: the ratio there, and what follows."""
+    found = [(name, of["claims"]["cosine-worse"]) for name, of in networks.items() if of["claims"]]
+    return "".join(
+        f" With {name}, cosine's FID is {_worse(claim).times(_seeds(claim['n']))} sigmoid's, {THERE[claim['verdict']]}."
+        for name, claim in found
+        if claim["verdict"] in THERE
+    )
+
+
 def _gain(schedules: Sequence[Row]) -> str:
     """What cosine's first reverse step multiplies the network's error by, at all T."""
     every = [row["error_gain"] for row in schedules if row["schedule"] == "cosine"]
@@ -175,5 +186,6 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row) -> str:
         worse=_worse(worse).times(),
         so=SO[worse["verdict"]],
         kid=_kid(table, all_T, confidence),
+        elsewhere=_elsewhere(claims["networks"]),
     )
     return fill(text, WIDTH)

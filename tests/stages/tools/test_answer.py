@@ -48,13 +48,20 @@ def test_the_sentences_have_the_numbers() -> None:
     assert "by 100 at every T" in said
     assert "in that step alone, cosine's FID is 0.90 times linear's (2 seeds). Raising T from 50 to 800" in said
     assert "it becomes 1.50 times as large on linear, 1.50 times on sigmoid and 1.50 times on cosine with the" in said
-    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here; with other" in said
+    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here." in said
     kid = {"linear": 1.0, "sigmoid": 4.0, "cosine": 3.0}
     by_kid = answer.answer([row | {"kid": kid[row["schedule"]]} for row in rows(3, 4, 5)], AUDIT, CLAIMS)
-    assert "open whether cosine is worse here; by KID, another distance in the same features, it is 0.75 times" in (
+    assert "open whether cosine is worse here; by KID, another distance in the same features, it is 0.75 times." in (
         " ".join(by_kid.split())
     )
     assert "cosine's FID is 3.00 times linear's. Raising" in " ".join(by_kid.split()), "of all seeds"
+    there = {"verdict": "supported", "estimate": math.log(18), "low": math.log(9), "high": math.log(36), "n": 3}
+    found = {name: {"claims": {"cosine-worse": there | more}} for name, more in (("a", {}), ("b", CLAIM))}
+    said = " ".join(answer.answer(rows(3, 4, 5), AUDIT, CLAIMS | {"networks": found | {"c": {"claims": {}}}}).split())
+    assert (
+        "is worse here. With a, cosine's FID is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse"
+        in said
+    )
     unsure = CLAIMS | {"claims": CLAIMS["claims"] | {"one-step": CLAIM}}
     assert "Cosine seems to be worse than linear because" in " ".join(
         answer.answer(rows(3, 4, 5), AUDIT, unsure).split()
