@@ -44,6 +44,27 @@ def test_the_reports_network() -> None:
     )
 
 
+def test_the_first_step_of_the_reports_network() -> None:
+    fid = fid_of("report-network-first-step-5")
+    linear = fid_of("report-network-seed-5-at-50") | fid_of("report-network-seed-5-at-200")
+    assert {seed for _, _, seed, _ in fid} == {5}
+    no_clip, first, rest, late = (
+        [fid["cosine", T, 5, sampler] for T in (50, 200)]
+        for sampler in ("ancestral", "clipped-first", "clipped-rest", "late-start")
+    )
+    told = (
+        f"cosine's FID falls from {no_clip[0]:.1f} to {first[0]:.2f} at T = 50 and from {no_clip[1]:.1f} to "
+        f"{first[1]:.2f} at T = 200; linear has {linear['linear', 50, 5, 'ancestral']:.2f} and "
+        f"{linear['linear', 200, 5, 'ancestral']:.2f}"
+    )
+    says(told)
+    findings_say(
+        told,
+        f"With that step left out it is {late[0]:.2f} and {late[1]:.2f}, with the clip in all other steps "
+        f"{rest[0]:.2f} and {rest[1]:.2f}.",
+    )
+
+
 def test_runs_of_the_gpu() -> None:
     first, *_, last = cosine_over_sigmoid("gpu-10000", sampler="ancestral")
     assert f"cosine {first:.2f} to {last:.2f} times sigmoid's" in FINDINGS

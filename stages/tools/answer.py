@@ -75,7 +75,8 @@ def _kid(table: pd.DataFrame, all_T: Sequence[int], confidence: float) -> str:
     return f"; by KID, another distance in the same features, it is {found.times()}" if found else ""
 
 
-def _seeds(count: int) -> str:
+def number_of_seeds(count: int) -> str:
+    """Such as ``3 seeds``."""
     return f"{count} seed{'' if count == 1 else 's'}"
 
 
@@ -92,7 +93,7 @@ def _range(table: pd.DataFrame, kind: tuple[str, str], of_row: int) -> str:
         return "not run"
     seeds = cells["seed"].nunique()
     return f"{number(cells['fid'].min())} to {number(cells['fid'].max())}" + (
-        "" if seeds == of_row else f" ({_seeds(seeds)})"
+        "" if seeds == of_row else f" ({number_of_seeds(seeds)})"
     )
 
 
@@ -111,12 +112,12 @@ def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tupl
     shared = sorted(set.intersection(*map(set, of_each.values()))) if of_each else []
     lines = []
     for name, table in tables.items():
-        all_T, seeds = of_each[name], table["seed"].nunique()
+        all_T, count = of_each[name], table["seed"].nunique()
         T = ", ".join(map(str, all_T)) if len(all_T) < ENOUGH else f"{all_T[0]} to {all_T[-1]}"
         lines.append(
             [
-                f"{name} ({_seeds(seeds)}, T = {T})",
-                *(_range(table, kind, seeds) for kind in KINDS.values()),
+                f"{name} ({number_of_seeds(count)}, T = {T})",
+                *(_range(table, kind, count) for kind in KINDS.values()),
                 _worse_at(logs_of(table, "fid"), all_T, shared or all_T, confidence),
             ]
         )
@@ -135,9 +136,9 @@ def _elsewhere(networks: Mapping[str, Row]) -> str:
     """Where another network has a verdict on cosine: the ratio there, and what follows."""
     found = [(name, of["claims"]["cosine-worse"]) for name, of in networks.items() if of["claims"]]
     return "".join(
-        f" With {name}, cosine's FID is {_worse(claim).times(_seeds(claim['n']))} sigmoid's, {THERE[claim['verdict']]}."
+        f" With {name}, cosine's FID is {_worse(claim).times(number_of_seeds(claim['n']))} sigmoid's, {so}."
         for name, claim in found
-        if claim["verdict"] in THERE
+        if (so := THERE.get(claim["verdict"]))
     )
 
 
@@ -168,16 +169,16 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row) -> str:
             where="metrics/runs",
             hint="run `make campaign ONLY=first-step-3`",
         )
-    worse, seeds = claims["claims"]["cosine-worse"], table["seed"].nunique()
+    worse, of_all = claims["claims"]["cosine-worse"], table["seed"].nunique()
     of_first = len(logs[[*once, *linear]].dropna())
     text = ANSWER.format(
         explains="is" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to be",
         gain=_gain(schedules),
-        seeds=seeds,
+        seeds=of_all,
         confidence=f"{100 * confidence:.0f}",
         test=f"{table['fid_test_images'].mean():.2f}",
         first=first.times(),
-        of_first="" if of_first == seeds else f" ({_seeds(of_first)})",
+        of_first="" if of_first == of_all else f" ({number_of_seeds(of_first)})",
         smallest=all_T[0],
         largest=all_T[-1],
         end_of_linear=_ends(logs, ("linear", "ancestral"), all_T, confidence).times(),

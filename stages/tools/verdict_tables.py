@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.analysis.statistics import DECIDED
-from stages.tools.answer import ENOUGH
+from stages.tools.answer import ENOUGH, number_of_seeds
 
 OURS = "This study's network"
 MANY = 100  # seeds
@@ -26,9 +26,10 @@ def _verdict(claim: Row, brief: bool) -> str:
     """The verdict, that of the second metric where it differs, and how many seeds would decide where 3 are known."""
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
-    if verdict not in DECIDED and needed is not None:
-        few = 0 < claim.get("n", 0) < ENOUGH
-        told = [f"{claim['n']} seeds" if few else _brief(needed) if brief else needed]
+    if verdict not in DECIDED and 0 < claim.get("n", 0) < ENOUGH:
+        told = [number_of_seeds(claim["n"])]
+    elif verdict not in DECIDED and needed is not None:
+        told = [_brief(needed) if brief else needed]
     told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
     return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
 

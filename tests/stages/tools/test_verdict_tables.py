@@ -30,6 +30,7 @@ CLAIMS: dict[str, Any] = {
                 "b": claim("on the threshold"),
                 "c": claim("not tested"),
                 "d": claim("undecided", seeds_needed="its premise is contradicted by the estimate", n=3),
+                "f": claim("undecided", n=1, estimate=1.0),
                 "e": claim("undecided", seeds_needed="about 1,100 seeds needed to refute it", n=3),
             },
         }
@@ -44,7 +45,7 @@ def test_a_column_a_network_and_what_would_decide() -> None:
         ["Cosine is worse", "**supported**", "**refuted**"],
         ["Cosine is worse", "undecided (about 12 seeds)", "**on the threshold**"],
         ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided (over 100 seeds)"],
-        ["Cosine is worse", "**supported**", ""],
+        ["Cosine is worse", "**supported**", "undecided (1 seed)"],
         ["beta_max is small", "**refuted**", "not tested"],
         ["Cosine is worse", "**supported**", "undecided (its premise is contradicted by the estimate)"],
     ]
