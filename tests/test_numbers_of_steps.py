@@ -91,6 +91,12 @@ def test_more_steps_than_the_reports() -> None:
     assert min(there) > 1.5 * max(grid["sigmoid", 800, seed, "ancestral"] for seed in (3, 4, 5))  # is not repaired
 
 
+def test_more_steps_on_sigmoid() -> None:
+    more = times(fid_of("many-steps-sigmoid"), ("sigmoid", 4000, "ancestral"), ours(), ("sigmoid", 800, "ancestral"))
+    assert float(more.split(" to ")[1]) < 1
+    findings_say("On sigmoid T = 4000 is slightly better than T = 800.")
+
+
 def test_more_steps_with_normalisation_in_every_block() -> None:
     fid = fid_of("norm-all")
     plain, clipped = (
