@@ -21,7 +21,7 @@ predicts to [-1, 1] in every step; the report does not. Without the clip, the li
 FID with each network below. Cosine {explains} worse than linear because of one step: its first reverse
 step, from t = T, multiplies the network's error by {gain} at every T. With x_0 clipped in that step alone,
 cosine's FID is {first} linear's{of_first}. Raising T from {smallest} to {largest}, in training and sampling
-together, does not lower FID: it becomes {end_of_linear} as large on linear, {end_of_sigmoid} on sigmoid
+together, does not lower this network's FID: it becomes {end_of_linear} as large on linear, {end_of_sigmoid} on sigmoid
 and {end_with_clip} on cosine with the clip; on cosine without it the seeds differ too much to tell. Without
 the clip cosine's FID is {worse} sigmoid's, {so}{kid}.{elsewhere}"""
 # of the table by network: column -> schedule and sampler
