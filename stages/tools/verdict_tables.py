@@ -23,7 +23,7 @@ def _brief(needed: str) -> str:
 
 
 def _verdict(claim: Row, brief: bool) -> str:
-    """The verdict; in brackets the seeds that would decide, or too few there are, and the second metric's verdict."""
+    """The verdict; in brackets how many seeds would decide, or how few there are, and the second metric's verdict."""
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
     if verdict not in DECIDED and 0 < claim.get("n", 0) < ENOUGH:
