@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
 
 EXPERIMENT = "ddpm-mnist"
 _BATCH = 1000  # points a request, MLflow's limit
+_PAGE = 5000  # runs a request
 # MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -139,6 +140,17 @@ def connect() -> "tuple[MlflowClient, str]":
     found = client.get_experiment_by_name(name)
     location = artifacts_of(file) if file else None
     return client, str(found.experiment_id if found else client.create_experiment(name, location))
+
+
+def runs(client: "MlflowClient", experiment: str, study: str) -> "list[Run]":
+    """All runs of a study, which a store hands out by the page."""
+    asked, token, found = f"tags.study = '{study}'", None, []
+    while True:
+        page = client.search_runs([experiment], asked, max_results=_PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def send(

@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
 
 FORM = "3"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
 
-
 # what the study's own run gets, and the stages that make it
 RESULTS = {"summary.json": "aggregate", "fid_of_T.csv": "aggregate", "claims.json": "claims", "report.html": "report"}
 
@@ -44,7 +43,7 @@ class _Publisher:
 
     def __init__(self, client: "MlflowClient", experiment: str, params: settings.Params) -> None:
         self.client, self.experiment, self.params, self.study = client, experiment, params, store.study_key(params)
-        found = client.search_runs([experiment], f"tags.study = '{self.study}'", max_results=5000)
+        found = store.runs(client, experiment, self.study)
         stages = [name for cell in params.grid.cells() for name in made.outputs(cell, params.grid.sampler)]
         self.entries = lock.entries(Path(), (*made.SHARED, *RESULTS.values(), *stages))
         self.values = made.values()

@@ -39,6 +39,8 @@ def test_files_of_earlier_parameters_are_not_sent(
     artifacts.remove(second.log)  # not there yet
     done = tracking.publish(settings.load())
     assert (done.sent, done.complete, done.stale) == (2, 2, 1)
+    monkeypatch.setattr(store, "_PAGE", 1)  # more runs than the store hands out at once
+    assert tracking.publish(settings.load()).sent == 0
     tracking.report(done)
     assert "MLflow: 2 runs sent, 2 cells up to date" in capsys.readouterr().out
     sent = client.search_runs([experiment], "tags.cell = 'study'")
