@@ -2,12 +2,12 @@
 
 import os
 
-# NumPy's linear algebra rounds otherwise on more threads, and a cluster sets this variable for its own ends: one, and
-# before NumPy is there to read it. Torch's threads are params.yaml's compute.threads.
+# NumPy's linear algebra rounds differently with more threads, and clusters set this variable for other purposes. NumPy
+# reads it when it is imported. Torch's threads are params.yaml's compute.threads.
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # which goes before the former
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # takes precedence over the former
 
-# Other kernels than the processor's own would round otherwise, and the study would not say so.
+# These variables select other kernels, which round differently; nothing in the results would show it.
 for _name in ("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR"):
     os.environ.pop(_name, None)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 ON_A_GPU = 4  # cells at a time; benchmarks/gpu.md
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv"
 CGROUP = Path("/sys/fs/cgroup")
-_PATIENCE_SECONDS = 20.0  # a driver that hangs is no GPU
+_PATIENCE_SECONDS = 20.0  # a driver that does not answer in this time counts as no GPU
 
 
 def quota(cgroup: Path = CGROUP) -> float:

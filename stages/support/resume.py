@@ -51,8 +51,9 @@ class Resume:
 
     def __init__(self, label: str, params: Mapping[str, Any], inputs: Iterable[Path]) -> None:
         digest = hashlib.sha256(json.dumps([label, params], sort_keys=True, default=str).encode())
-        machine = (torch.__version__, torch.get_num_threads(), torch.cuda.is_available())
-        digest.update(repr(machine).encode())  # rounding depends on threads and device
+        # rounding depends on threads and device: CUDA is initialised where this process has put anything on the GPU
+        machine = (torch.__version__, torch.get_num_threads(), torch.cuda.is_initialized())
+        digest.update(repr(machine).encode())
         for data in (*map(artifacts.read_bytes, inputs), *_code()):
             digest.update(hashlib.sha256(data).digest())
         self.path = root() / ".work" / "resume" / f"{label}-{digest.hexdigest()[:32]}" / "state.safetensors"

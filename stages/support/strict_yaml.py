@@ -1,4 +1,4 @@
-"""YAML that a person wrote (params.yaml, conf/claims.yaml, conf/comparisons.yaml) -> typed, validated models.
+"""YAML that a person wrote (params.yaml, files in conf/) -> typed, validated models.
 
 Read by DVC's reader, so that DVC and the stages see the same values: 2e-2 is a number, which YAML 1.1 takes for text.
 """

@@ -8,19 +8,18 @@ from typing import Any
 import pandas as pd
 
 from ddpm.errors import StudyError
-from stages.analysis.tables import number, results
-from stages.tools.ratios import Ratio, logs_of, ratio
+from stages.analysis.tables import SCHEDULES, number, results
+from stages.tools.ratios import Ratio, logs_of, number_of_seeds, ratio
 
 WIDTH = 130  # of the documents' lines
 ENOUGH = 3  # seeds, for an estimate of the scatter
-SCHEDULES = ("linear", "sigmoid", "cosine")
 Row = Mapping[str, Any]
-ANSWER = """**Answer** (FID: lower is better, real test images have {test}; ratios: geometric means over {seeds}
+ANSWER = """**Answer** (FID: lower is better, {test}ratios: geometric means over {seeds}
 training seeds, with {confidence} % confidence intervals). To clip is to limit the image x_0 that the network
 predicts to [-1, 1] in every step; the report does not. Without the clip, the linear schedule has the lowest
 FID with each network below. Cosine {explains} worse than linear because of one step: its first reverse
 step, from t = T, multiplies the network's error by {gain} at every T. With x_0 clipped in that step alone,
-cosine's FID is {first} linear's{of_first}. Raising T from {smallest} to {largest}, in training and sampling
+cosine's FID is {first} linear's. Raising T from {smallest} to {largest}, in training and sampling
 together, does not lower this network's FID: it becomes {end_of_linear} as large on linear, {end_of_sigmoid} on sigmoid
 and {end_with_clip} on cosine with the clip; on cosine without it the seeds differ too much to tell. Without
 the clip cosine's FID is {worse} sigmoid's, {so}{kid}.{elsewhere}"""
@@ -69,36 +68,38 @@ def _worse_at(logs: pd.DataFrame, all_T: Sequence[int], shared: Sequence[int], c
 
 
 def _kid(table: pd.DataFrame, all_T: Sequence[int], confidence: float) -> str:
-    """The same ratio by KID; nothing where a KID is not positive."""
+    """The same ratio by KID, of the seeds whose KIDs are all positive; nothing where there are none."""
     cosine, sigmoid = ([(schedule, "ancestral", T) for T in all_T] for schedule in ("cosine", "sigmoid"))
-    found = ratio(logs_of(table, "kid"), cosine, sigmoid, confidence)
-    return f"; by KID, another distance in the same features, it is {found.times()}" if found else ""
+    logs = logs_of(table, "kid")
+    found = ratio(logs, cosine, sigmoid, confidence)
+    return f"; by KID, another distance in the same features, it is {found.times_of(len(logs))}" if found else ""
 
 
-def number_of_seeds(count: int) -> str:
-    """Such as ``3 seeds``."""
-    return f"{count} seed{'' if count == 1 else 's'}"
+def _whole(table: pd.DataFrame) -> list[int]:
+    """The seeds that have all three schedules."""
+    schedules = table[table["sampler"] == "ancestral"].groupby("seed")["schedule"]
+    return [int(seed) for seed, found in schedules if {*SCHEDULES} <= {*found}]
 
 
-def _whole(table: pd.DataFrame) -> pd.DataFrame:
-    """The seeds that have all schedules."""
-    schedules = table[table["sampler"] == "ancestral"].groupby("seed")["schedule"].nunique()
-    return table[table["seed"].isin(schedules.index[schedules == len(SCHEDULES)])]
+def _named(seeds: Sequence[int]) -> str:
+    """Such as ``seed 5``, ``seeds 3 to 7`` or ``seeds 3, 5``; of seeds in ascending order."""
+    if len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
 
-def _range(table: pd.DataFrame, kind: tuple[str, str], of_row: int) -> str:
+def _range(table: pd.DataFrame, kind: tuple[str, str], of_row: Sequence[int]) -> str:
     """The lowest and the highest FID of a schedule and sampler; with its seeds, where they are not those of the row."""
     cells = table[(table["schedule"] == kind[0]) & (table["sampler"] == kind[1])]
     if cells.empty:
         return "not run"
-    seeds = cells["seed"].nunique()
-    return f"{number(cells['fid'].min())} to {number(cells['fid'].max())}" + (
-        "" if seeds == of_row else f" ({number_of_seeds(seeds)})"
-    )
+    seeds = sorted(map(int, cells["seed"].unique()))
+    said = f"{number(cells['fid'].min())} to {number(cells['fid'].max())}"
+    return said if seeds == list(of_row) else f"{said} ({_named(seeds)})"
 
 
 def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tuple[list[str], list[list[str]]]:
-    """What there is of each network, by the seeds that have all schedules.
+    """What there is of each network that has a seed with all schedules.
 
     Args:
         networks: the confirmatory rows of each, by name.
@@ -107,18 +108,18 @@ def by_network(networks: Mapping[str, Sequence[Row]], confidence: float) -> tupl
     Returns:
         The header and the rows of a table: a row a network, its FIDs from the lowest to the highest of a single model.
     """
-    tables = {name: table for name, rows in networks.items() if len(table := _whole(results(rows)))}
+    tables = {name: table for name, rows in networks.items() if _whole(table := results(rows))}
     of_each = {name: sorted(table["T"].unique().tolist()) for name, table in tables.items()}
     shared = sorted(set.intersection(*map(set, of_each.values()))) if of_each else []
     lines = []
     for name, table in tables.items():
-        all_T, count = of_each[name], table["seed"].nunique()
+        all_T, seeds = of_each[name], _whole(table)
         T = ", ".join(map(str, all_T)) if len(all_T) < ENOUGH else f"{all_T[0]} to {all_T[-1]}"
         lines.append(
             [
-                f"{name} ({number_of_seeds(count)}, T = {T})",
-                *(_range(table, kind, count) for kind in KINDS.values()),
-                _worse_at(logs_of(table, "fid"), all_T, shared or all_T, confidence),
+                f"{name} ({number_of_seeds(len(seeds))}, T = {T})",
+                *(_range(table, kind, seeds) for kind in KINDS.values()),
+                _worse_at(logs_of(table[table["seed"].isin(seeds)], "fid"), all_T, shared or all_T, confidence),
             ]
         )
     return ["Network", *KINDS, "FID of cosine / FID of sigmoid, no clip"], lines
@@ -129,7 +130,7 @@ def _worse(claim: Row) -> Ratio:
     if claim["verdict"] not in SO:
         raise StudyError("no verdict on cosine-worse, which the answer names", where="metrics/claims.json")
     low, high = (math.inf if claim[key] is None else claim[key] for key in ("low", "high"))
-    return Ratio(*(math.exp(value) for value in (claim["estimate"], low, high)))
+    return Ratio(math.exp(claim["estimate"]), math.exp(low), math.exp(high), claim["n"])
 
 
 def _elsewhere(networks: Mapping[str, Row]) -> str:
@@ -169,22 +170,20 @@ def answer(rows: Sequence[Row], schedules: Sequence[Row], claims: Row) -> str:
             where="metrics/runs",
             hint="run `make campaign ONLY=first-step-3`",
         )
-    worse, of_all = claims["claims"]["cosine-worse"], table["seed"].nunique()
-    of_first = len(logs[[*once, *linear]].dropna())
+    worse, of_all = claims["claims"]["cosine-worse"], len(logs)
     text = ANSWER.format(
         explains="is" if claims["claims"]["one-step"]["verdict"] == "supported" else "seems to be",
         gain=_gain(schedules),
         seeds=of_all,
         confidence=f"{100 * confidence:.0f}",
-        test=f"{table['fid_test_images'].mean():.2f}",
-        first=first.times(),
-        of_first="" if of_first == of_all else f" ({number_of_seeds(of_first)})",
+        test=f"real test images have {table['fid_test_images'].mean():.2f}; " if "fid_test_images" in table else "",
+        first=first.times_of(of_all),
         smallest=all_T[0],
         largest=all_T[-1],
-        end_of_linear=_ends(logs, ("linear", "ancestral"), all_T, confidence).times(),
-        end_of_sigmoid=_ends(logs, ("sigmoid", "ancestral"), all_T, confidence).times(),
-        end_with_clip=_ends(logs, ("cosine", "clipped"), all_T, confidence).times(),
-        worse=_worse(worse).times(),
+        end_of_linear=_ends(logs, ("linear", "ancestral"), all_T, confidence).times_of(of_all),
+        end_of_sigmoid=_ends(logs, ("sigmoid", "ancestral"), all_T, confidence).times_of(of_all),
+        end_with_clip=_ends(logs, ("cosine", "clipped"), all_T, confidence).times_of(of_all),
+        worse=_worse(worse).times_of(of_all),
         so=SO[worse["verdict"]],
         kid=_kid(table, all_T, confidence),
         elsewhere=_elsewhere(claims["networks"]),

@@ -3,6 +3,8 @@
 Example: `python -m stages.tools.audit --schedule cosine --T 50`.
 """
 
+import math
+
 import typer
 from rich.table import Table
 
@@ -25,10 +27,12 @@ def remarks(found: Audit, T: int) -> list[str]:
             f"It does not end in pure noise: sqrt(alpha_bar_T) is {found.sqrt_alpha_bar_T:.3f}, while sampling starts "
             f"from pure noise (Ho et al. 2020: {HO_AMPLITUDE})."
         )
-    if found.error_gain > LARGE_GAIN:
+    if math.isinf(found.error_gain):
+        said.append("alpha_bar_T is 0, so epsilon says nothing of x_0 at t = T: samplers leave that step out.")
+    elif found.error_gain > LARGE_GAIN:
         said.append(
-            f"The first reverse step multiplies x_T, and the network's error, by {found.error_gain:.0f}: use a "
-            "sampler that clips, or lower the largest beta."
+            f"The first reverse step multiplies x_T by {found.last_step_gain:.3g} and the network's error by "
+            f"{found.error_gain:.3g}: use a sampler that clips, or lower the largest beta."
         )
     if found.steps_below_1e_5:
         said.append(f"{found.steps_below_1e_5} of {T} steps have no visible effect (beta below 1e-5).")

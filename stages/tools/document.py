@@ -136,6 +136,12 @@ def blocks() -> dict[str, str]:
     every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params, runs)
+    if unknown := sorted(claims["networks"].keys() - others.keys()):
+        raise StudyError(
+            f"names the network {unknown[0]!r}, which conf/networks.yaml lacks",
+            where="metrics/claims.json",
+            hint="run `dvc repro claims`",
+        )
     confirmed = {
         name: [row for row in others[name] if row["seed"] in of["seeds"] and row["T"] in of["T"]]
         for name, of in claims["networks"].items()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # imported late: it takes half a second, and no other command
 
 TOPIC = "study"  # of the events by which workers say that a job has begun
 PATIENCE_SECONDS = 10.0  # until a scheduler must have answered
-# deaths of workers until a job that they had is taken for the cause: many, since Dask counts them for all jobs that
-# wait at a worker, preempted machines die often, and a job's work is done by processes whose death is not the worker's
+# How many workers may die with a job before Dask blames the job. High, because Dask also counts jobs that were only
+# waiting there, preempted machines die often, and the work is done in processes whose death does not kill the worker.
 DEATHS = 100
 Call = Callable[[list[worker.Made], Job], worker.Made]
 SETTINGS = {

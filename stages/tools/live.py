@@ -157,7 +157,9 @@ class Follower:
         if found := client.search_runs([experiment], asked, max_results=1):
             return found[0]
         schedule, T, seed = cell.rsplit("-", 2)
-        return client.create_run(experiment, run_name=cell, tags=tags | {"schedule": schedule, "T": T, "seed": seed})
+        return client.create_run(
+            experiment, run_name=cell, tags=tags | store.CURRENT | {"schedule": schedule, "T": T, "seed": seed}
+        )
 
 
 def begun(

@@ -25,11 +25,12 @@ _WRITING_SECONDS = 1.0  # DVC rewrites the list in milliseconds
 def mend(folder: Path) -> bool:
     """Cure a clone in which a command may have been killed.
 
-    Half a list is removed: that of a clone in which no command runs is empty. Half a dvc.lock is replaced by Git's, or
-    removed where Git has none. What was newer is not lost: DVC finds the stages of cells in its cache of runs, without
-    running them; stages whose results are in Git, which DVC keeps no runs of, run again. A dvc.lock that was cut at the
-    end of a line, and that DVC takes, stays: the stages that it lacks come back in the same way. Outputs that were
-    pulled and never made here have no run in the cache: with their entry lost, they are made here.
+    A partly written rwlock file, DVC's list of running commands, is removed: where none runs, it has no entries to
+    lose. Half a dvc.lock is replaced by Git's, or removed where Git has none. What was newer is not lost: DVC finds the
+    stages of cells in its cache of runs, without running them; stages whose results are in Git, which DVC keeps no runs
+    of, run again. A dvc.lock that was cut at the end of a line, and that DVC takes, stays: the stages that it lacks
+    come back in the same way. Outputs that were pulled and never made here have no run in the cache: with their entry
+    lost, they are made here.
 
     Returns:
         Whether there was anything to cure.

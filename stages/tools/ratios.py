@@ -20,16 +20,26 @@ RATIOS = (
 Row = Mapping[str, Any]
 
 
+def number_of_seeds(count: int) -> str:
+    """Such as ``3 seeds``."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
 class Ratio(NamedTuple):
-    """A ratio of geometric means, with its confidence interval over the seeds; not finite where there is none."""
+    """A ratio of geometric means, with its confidence interval over n seeds; not finite where there is none."""
 
     estimate: float
     low: float
     high: float
+    n: int
 
     def times(self, of: str = "") -> str:
         """Such as ``1.43 times (0.99 to 2.06; linear)``."""
         return f"{number(self.estimate)} times{spread(self.low, self.high, of, number)}"
+
+    def times_of(self, seeds: int) -> str:
+        """The same, with the number of seeds where it is not that of the table or the text."""
+        return self.times("" if self.n == seeds else number_of_seeds(self.n))
 
 
 def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confidence: float) -> Ratio | None:
@@ -46,7 +56,7 @@ def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confid
     if per_seed.empty:
         return None
     low, high = statistics.interval(per_seed, confidence)
-    return Ratio(math.exp(float(per_seed.mean())), math.exp(low), math.exp(high))
+    return Ratio(math.exp(float(per_seed.mean())), math.exp(low), math.exp(high), len(per_seed))
 
 
 def logs_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -73,7 +83,7 @@ def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
     for column, name in METRIC_NAMES.items():
         logs = logs_of(table, column)
         ratios = [ratio(logs, above, below, confidence) for above, below in pairs]
-        found[name] = ["" if one is None else one.times() for one in ratios]
+        found[name] = ["" if one is None else one.times_of(len(logs)) for one in ratios]
     return found
 
 

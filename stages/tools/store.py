@@ -33,6 +33,8 @@ _PATIENCE = {
 DATABASES = ("postgresql", "mysql", "mssql")  # which MLflow takes by SQLAlchemy, beside SQLite
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlruns"
+# of runs of cells: the views show what is current, one run a cell
+CURRENT, SUPERSEDED = {"current": "yes"}, {"current": "no"}
 # columns that hold absolute addresses of files
 _COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"))
 
@@ -69,7 +71,7 @@ def artifacts_of(file: Path) -> str:
 
 
 def follow(file: Path, experiment: str) -> bool:
-    """Let the artifacts of a database that was moved or copied be those beside it; returns whether any were elsewhere.
+    """Point a database that was moved or copied to the artifacts beside it; returns whether its addresses changed.
 
     MLflow stores absolute addresses: a renamed folder would lose its files, and a copy would write into its original.
     An address that does not end in this tool's folder name was chosen by somebody, and stays.

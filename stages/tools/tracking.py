@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Run
 
-FORM = "3"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
+FORM = "4"  # of a complete run: raised when runs hold more than before, so that those of an earlier form are sent again
 
 # what the study's own run gets, and the stages that make it
 RESULTS = {"summary.json": "aggregate", "fid_of_T.csv": "aggregate", "claims.json": "claims", "report.html": "report"}
@@ -51,11 +51,15 @@ class _Publisher:
 
     def _run(self, name: str, digest: str, tags: dict[str, str], log: list[dict[str, Any]]) -> "Run | None":
         """The run to upload to, the one begun during the training if there is one; None when it is complete already."""
-        all_tags = {"study": self.study, "cell": name, "digest": digest} | tags
+        all_tags = {"study": self.study, "cell": name, "digest": digest} | tags | store.CURRENT
         run = self.runs.get((name, digest)) or live.begun(self.client, self.runs, name, log)
+        for (cell, _), other in self.runs.items():
+            if cell == name and other is not run:  # of earlier code, or of other samplers
+                self._set_tags(other, store.SUPERSEDED)
         if run is None:
             return self.client.create_run(self.experiment, run_name=name, tags=all_tags)
         if run.data.tags.get("complete") == FORM:
+            self._set_tags(run, store.CURRENT)
             return None
         self._set_tags(run, all_tags)
         return run

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.analysis.statistics import DECIDED
-from stages.tools.answer import ENOUGH, number_of_seeds
+from stages.tools.answer import ENOUGH
+from stages.tools.ratios import number_of_seeds
 
 OURS = "This study's network"
 MANY = 100  # seeds

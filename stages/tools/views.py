@@ -49,7 +49,7 @@ def _state(study: str, samplers: list[str], groups: dict[str, Any] | None) -> di
     columns = [f"tags.`{name}`" for name in ("schedule", "T", "seed")]
     columns += [f"metrics.`fid.{sampler}`" for sampler in samplers] + ["metrics.`heldout.loss_simple`"]
     return {
-        "searchFilter": f"tags.study = '{study}' and tags.cell != 'study'",
+        "searchFilter": f"tags.study = '{study}' and tags.current = 'yes'",
         "orderByKey": f"metrics.`fid.{samplers[0]}`",
         "orderByAsc": True,
         "startTime": "ALL",

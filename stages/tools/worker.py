@@ -181,8 +181,8 @@ def elsewhere(order: Order, known: lock.Entries, needs: list[Made], job: Job) ->
     with _making:
         mend.mend(folder)  # after a worker that was killed
         lock.merge(folder, {name: entry for made in (Made(known), *needs) for name, entry in made.entries.items()})
-    for words in (["repro", "--single-item", "--pull"], ["push"]):
-        run(["dvc", "--wait-for-lock", *words, *job.targets], folder, log)
+    for words, told in ((["repro", "--single-item", "--pull"], log), (["push"], log.with_suffix(".push.log"))):
+        run(["dvc", "--wait-for-lock", *words, *job.targets], folder, told)
     made = {name: entry for need in needs for name, entry in need.entries.items()}
     files = {path: artifacts.read_bytes(folder / path) for path in lock.uncached(folder, job.targets)}
     return Made(made | lock.entries(folder, job.targets), files, kind())

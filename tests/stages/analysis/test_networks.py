@@ -173,6 +173,16 @@ def test_the_T_are_those_that_make_most_cells_with_several_seeds(
     assert found["claims"]["cosine-worse"]["verdict"] == "supported"
 
 
+def test_schedules_may_come_from_several_runs(here: Path) -> None:
+    table = rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:2])
+    keep("norm-all", [row for row in table if row["schedule"] == "linear"], network=NORM)
+    others = [row for row in table if row["schedule"] != "linear" and row["T"] == 50]
+    keep("norm-all-first-step", others, network=NORM)
+    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    assert (found["T"], found["seeds"]) == ([50], [3, 4, 5])
+    assert found["claims"]["cosine-worse"]["verdict"] == "supported"
+
+
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 def test_schedules_of_every_run_are_ours(names: tuple[str, str], here: Path) -> None:
     keep("a", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:1]), network=NORM, schedules={"linear": {"beta_max": 0.5}})

@@ -69,6 +69,12 @@ def test_a_threshold_far_off_or_a_missing_premise_is_not_on_it() -> None:
     assert not on_the_threshold(statistics.given(premise, near), numbers, 0.95, 0.02).any()
 
 
+def test_without_scatter_nothing_is_on_the_threshold() -> None:
+    found = statistics.above(np.zeros(5), 0.0, 0.95)
+    assert statistics.verdict(found, 1.0, 0.95, 0.1) == "undecided"
+    assert not on_the_threshold(found, [5, 20, 400], 0.95, 0.1).any()
+
+
 def test_what_would_be_shown_is_not_on_the_threshold() -> None:
     # as in `verdict`: 0.01 beyond the bound, the one-sided interval leaves it out before the two-sided does
     found = statistics.above(replicates(0.01, 0.02, 5), 0.0, 0.95)

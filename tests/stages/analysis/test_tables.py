@@ -8,17 +8,30 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.analysis.tables import factor, number, spread
+from stages.analysis.tables import factor, largest_complete, number, spread
 from stages.analysis.verdicts import CLAIMS, verdicts_on
 from tests.stages.analysis.planted import RULES, clip_is_all, octave, only, planted, smaller
 
 
 @pytest.mark.parametrize(
-    ("value", "says"), [(0.994, "0.99"), (9.99, "9.99"), (19.52, "19.5"), (218, "218"), (1234.4, "1,234")]
+    ("value", "says"),
+    [
+        (0.00432, "0.0043"),
+        (0.994, "0.99"),
+        (9.99, "9.99"),
+        (19.52, "19.5"),
+        (218, "218"),
+        (1234.4, "1,234"),
+    ],
 )
-def test_large_ratios_have_fewer_decimals(value: float, says: str) -> None:
+def test_large_ratios_have_fewer_decimals_and_small_ones_more(value: float, says: str) -> None:
     assert number(value) == says
     assert factor(math.log(value)) == says
+
+
+def test_a_table_without_rows_has_none() -> None:
+    assert largest_complete({}) == ([], frozenset())
+    assert largest_complete({0: frozenset({1, 2}), 1: frozenset({2}), 2: frozenset({2})}) == ([0, 1, 2], frozenset({2}))
 
 
 def test_an_interval_in_brackets() -> None:

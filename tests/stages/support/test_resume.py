@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ddpm import artifacts
 from ddpm.features import inception
@@ -201,3 +202,11 @@ def test_a_damaged_state_is_told(tiny_study: Path, capfd: pytest.CaptureFixture[
     assert "warning: the checkpoint is damaged, starting again" in capfd.readouterr().err
     resume.done()
     assert not resume.path.parent.exists()
+
+
+def test_a_state_of_another_device_is_not_found(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for on_a_gpu in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda answer=on_a_gpu: answer)
+        found.append(Resume("work", {"a": 1}, []).path)
+    assert found[0] != found[1]

@@ -25,7 +25,7 @@ def rows(*seeds: int) -> list[dict[str, Any]]:
     ]
 
 
-CLAIM = {"verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
+CLAIM = {"n": 3, "verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
 CLAIMS: dict[str, Any] = {
     "confidence": 0.95,
     "claims": {"one-step": {"verdict": "supported"}, "cosine-worse": CLAIM},
@@ -46,7 +46,7 @@ def test_the_sentences_have_the_numbers() -> None:
     )
     assert "Cosine is worse than linear because of one step" in said
     assert "by 100 at every T" in said
-    assert "in that step alone, cosine's FID is 0.90 times linear's (2 seeds). Raising T from 50 to 800" in said
+    assert "in that step alone, cosine's FID is 0.90 times (2 seeds) linear's. Raising T from 50 to 800" in said
     assert "does not lower this network's FID: it becomes 1.50 times" in said
     assert "it becomes 1.50 times as large on linear, 1.50 times on sigmoid and 1.50 times on cosine with the" in said
     assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here." in said
@@ -92,16 +92,28 @@ def test_a_row_a_network() -> None:
     assert last[-1] == "", "no T has both"
 
 
+def test_a_further_schedule_takes_no_seed_away() -> None:
+    further = [row | {"schedule": "linear-ho"} for row in rows(3) if row["schedule"] == "linear"]
+    assert answer.by_network({"own": rows(3, 4, 5) + further}, 0.95) == answer.by_network({"own": rows(3, 4, 5)}, 0.95)
+
+
 def test_the_ratios_of_all_networks_are_at_the_T_that_they_share() -> None:
     few_T = [row for row in rows(3, 4, 5) if row["T"] == 50]
     _, lines = answer.by_network({"own": rows(3, 4, 5), "other": few_T}, 0.95)
     assert [line[-1] for line in lines] == ["1.50 at T = 50"] * 2
 
 
-def test_another_number_of_seeds_is_beside_the_range() -> None:
+def test_other_seeds_are_beside_the_range() -> None:
     once = [row for row in rows(3, 4, 5) if row["seed"] == 3 or row["sampler"] != "clipped-first"]
     (line,) = answer.by_network({"own": once}, 0.95)[1]
-    assert line[3:6] == ["3.09 to 4.73", "3.09 to 4.63 (1 seed)", "3.09 to 4.73"]
+    assert line[3:6] == ["3.09 to 4.73", "3.09 to 4.63 (seed 3)", "3.09 to 4.73"]
+    of_cosine = [row for row in rows(3, 4, 5, 6, 7) if row["seed"] < 6 or row["schedule"] == "cosine"]
+    apart = [row for row in of_cosine if row["seed"] in (3, 5, 6) or row["sampler"] != "clipped-first"]
+    (line,) = answer.by_network({"own": apart}, 0.95)[1]
+    assert line[0] == "own (3 seeds, T = 50, 800)"
+    assert line[1] == "1.03 to 1.58"
+    assert line[3].endswith(" (seeds 3 to 7)")
+    assert line[4].endswith(" (seeds 3, 5, 6)")
 
 
 @pytest.mark.parametrize(

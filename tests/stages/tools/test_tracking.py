@@ -39,6 +39,12 @@ def test_files_of_earlier_parameters_are_not_sent(
     artifacts.remove(second.log)  # not there yet
     done = tracking.publish(settings.load())
     assert (done.sent, done.complete, done.stale) == (2, 2, 1)
+    for _ in range(2):  # the first is made, and made again by other code
+        artifacts.write_bytes(first.heldout, artifacts.read_bytes(first.heldout) + b"\n")
+        lock_cells(whole_grid, [cell for cell in params.grid.cells() if cell != second], params.grid.sampler)
+        assert tracking.publish(settings.load()).sent == 1
+    made = client.search_runs([experiment], f"tags.cell = '{first}'")
+    assert sorted(run.data.tags["current"] for run in made) == ["no", "yes"]
     monkeypatch.setattr(store, "_PAGE", 1)  # more runs than the store hands out at once
     assert tracking.publish(settings.load()).sent == 0
     tracking.report(done)
