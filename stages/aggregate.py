@@ -19,6 +19,7 @@ from stages.analysis.amplified import models
 from stages.analysis.grid_summary import summarise
 from stages.analysis.named_networks import networks_of_runs
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
+from stages.analysis.tables import AXES
 from stages.analysis.training_log import epoch_losses
 from stages.figures import first_step, metrics, plots, quality
 from stages.figures.encode import png_of
@@ -33,8 +34,6 @@ FORWARD_T = 100  # as in the report's figure 2
 FORWARD_IMAGES = 500  # enough pixels for a smooth histogram
 
 Row = dict[str, Any]
-AXES = ("schedule", "T", "seed", "sampler")
-
 
 FROM_HELDOUT = ("loss_simple", "loss_common", "end_error_mean", "end_error_low", "end_error_rest")
 

@@ -28,7 +28,7 @@ from stages.support.timing import record
 app = typer.Typer(add_completion=False)
 
 SAMPLER = "ancestral"  # the report's sampler
-# it, and those that differ from it by the clip in the first reverse step, in others, or in both
+# it, and those that clip in every step, in the first reverse step, in the others, or leave the first out
 FIRST_STEP_SAMPLERS = (SAMPLER, "clipped", "clipped-first", "clipped-rest", "late-start")
 
 

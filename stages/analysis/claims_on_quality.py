@@ -11,7 +11,7 @@ from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
 from stages.analysis.claims_on_the_first_step import FIRST_STEP
 from stages.analysis.statistics import Evidence
-from stages.analysis.tables import Finding, Tables, contrast, factor, per_seed, spread, times
+from stages.analysis.tables import SCHEDULES, Finding, Tables, contrast, factor, per_seed, spread, times
 
 
 def _shared(tables: Tables, sampler: str | None) -> pd.DataFrame:
@@ -138,7 +138,7 @@ def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
     the schedules in it alone; the smallest T of noisy cells would be biased towards large T where cells scatter more.
     """
     tables.need_two_T()
-    gains = {name: -_change(tables, name) for name in ("linear", "sigmoid", "cosine")}
+    gains = {name: -_change(tables, name) for name in SCHEDULES}
     margin = math.log1p(not_inferior)
     parts = [statistics.above(gains["cosine"], margin, tables.confidence)]
     parts += [
@@ -157,10 +157,11 @@ def good_schedule_fewer_steps(tables: Tables, not_inferior: float) -> Finding:
     for name in ("cosine", "linear", "sigmoid"):
         sure = parts[0] if name == "cosine" else statistics.above(gains[name], margin, tables.confidence)
         ratios.append(f"{times(sure.estimate)}{spread(sure.low, sure.high, name)}")
-    enough = (f"{name} {smallest} or fewer" if smallest >= T else f"{name} {T:.0f}" for name, T in sufficient.items())
+    enough = (f"{name} {T:.0f}{' or fewer' if round(T) == smallest else ''}" for name, T in sufficient.items())
     plain = (
         f"on the fitted line, the distance at T = {smallest} is {', '.join(ratios)} that at T = {largest} (needed: "
-        f"more than {1 + not_inferior:.2f} times on cosine, and less on the others); smallest sufficient T: "
+        f"more than {1 + not_inferior:.2f} times on cosine, and a smaller ratio on linear and sigmoid than on cosine); "
+        f"smallest T whose fitted distance is within {100 * not_inferior:.0f} % of that at T = {largest}: "
         f"{', '.join(enough)}"
     )
     return Finding(statistics.all_of(parts), "log ratio of distance, the least favourable contrast", plain, details)

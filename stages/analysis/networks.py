@@ -6,7 +6,7 @@ from typing import Any
 from ddpm.errors import StudyError
 from stages.analysis.rules import Rules
 from stages.analysis.runs import OF_A_NETWORK, Run, differences, taus_of
-from stages.analysis.tables import AXES, Tables, largest_complete, results
+from stages.analysis.tables import AXES, SCHEDULES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
 from stages.support import settings
 
@@ -67,7 +67,7 @@ def tables_of(runs: list[Run], rules: Rules) -> Tables:
 
     Its runs may differ in T and in seeds: the T and seeds are those that make most cells without a gap.
     """
-    schedules = max((run.params.grid.schedule for run in runs), key=len)
+    schedules = [name for name in SCHEDULES if any(name in run.params.grid.schedule for run in runs)]
     rows, T_of = rows_of(runs), dict[tuple[str, int, str], set[int]]()
     for row in rows:
         T_of.setdefault((row["schedule"], row["seed"], row["sampler"]), set()).add(row["T"])

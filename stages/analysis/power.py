@@ -93,9 +93,10 @@ def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, na
     for part in evidence.parts:
         nearest = min(abs(part.mean - bound) for bound in (part.lower, part.upper))
         shown = _shown(part, seeds, confidence)
-        holds = (half * part.sd >= nearest) & (2 * half * part.sd <= narrow) & ~shown
-        decided &= holds | shown
-        holding |= holds
+        # without scatter there is no interval
+        on_bound = (part.sd > 0) & (half * part.sd >= nearest) & (2 * half * part.sd <= narrow) & ~shown
+        decided &= on_bound | shown
+        holding |= on_bound
     for part in evidence.given:
         decided &= _shown(part, seeds, confidence)
     return decided & holding

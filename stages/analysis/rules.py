@@ -1,4 +1,4 @@
-"""The rules fixed before the run: conf/claims.yaml and conf/comparisons.yaml, validated."""
+"""conf/claims.yaml, fixed before the confirmatory seeds were run, and conf/comparisons.yaml, validated."""
 
 from collections.abc import Collection
 from typing import Annotated, Any

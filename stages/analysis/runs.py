@@ -7,6 +7,7 @@ from typing import Any
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
+from stages.analysis.tables import AXES
 from stages.support import settings
 
 FOLDER = Path("metrics/runs")
@@ -52,7 +53,7 @@ def _run(folder: Path) -> Run:
         rows = artifacts.parse_csv(data, str(path))
     except StudyError as error:
         raise StudyError(error.what, where=error.where, hint=hint) from error
-    if {tuple(row.get(axis) for axis in ("schedule", "T", "seed", "sampler")) for row in rows} != params.grid.rows():
+    if {tuple(row.get(axis) for axis in AXES) for row in rows} != params.grid.rows():
         raise StudyError("not the table of the grid in its params.yaml", where=str(path), hint=hint)
     if not all(isinstance(row.get("fid"), int | float) for row in rows):
         raise StudyError("a row without a number as its fid", where=str(path), hint=hint)
@@ -134,7 +135,7 @@ def beside_the_grid(ours: settings.Params, runs: Iterable[Run]) -> tuple[list[di
         if differences(ours, alike):
             continue
         for row in run.rows:
-            key = (epochs, *(row[axis] for axis in ("schedule", "T", "seed", "sampler")))
+            key = (epochs, *(row[axis] for axis in AXES))
             if row["schedule"] not in grid.schedule or row["sampler"] not in grid.sampler or key in taken:
                 continue
             taken.add(key)

@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 Array = NDArray[np.float64]
 
 AXES = ["schedule", "T", "seed", "sampler"]
+SCHEDULES = ("linear", "sigmoid", "cosine")  # of the report and of its claims
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 def largest_complete(cells: Mapping[Any, frozenset[Any]]) -> tuple[list[Any], frozenset[Any]]:
     """The rows and columns of a large table without gaps, from the columns that each row has; empty if there is none.
 
-    Of the sets of columns that a row, two rows or all rows have, the one that makes most cells; a table of several rows
-    comes before one of a single row.
+    Candidates are the sets of columns that one row, any two rows or all rows have. The one with the most cells is
+    taken; a table of several rows comes before one of a single row.
     """
     sets = list(cells.values())
+    if not sets:
+        return [], frozenset()
     shared = {a & b for a, b in combinations_with_replacement(sets, 2)} | {frozenset.intersection(*sets)}
 
     def rows(columns: frozenset[Any]) -> list[Any]:
@@ -160,7 +163,9 @@ class Tables:
 
 
 def number(value: float) -> str:
-    """A ratio or a distance, for sentences: with at least three digits."""
+    """A ratio or a distance, for sentences: with two decimals, or two digits below 0.1; three digits from 10."""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 

@@ -1,4 +1,4 @@
-"""Arrays -> images inside a page, as data URIs."""
+"""Arrays and figures as PNG, GIF, SVG and data URIs."""
 
 import base64
 import io
