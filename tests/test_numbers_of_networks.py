@@ -38,8 +38,9 @@ def test_the_reports_network() -> None:
     without, with_it = (cosine_over_sigmoid(*runs, sampler=sampler) for sampler in ("ancestral", "clipped"))
     mean, low, high = (f"{math.exp(worse[key]):.1f}" for key in ("estimate", "low", "high"))
     findings_say(
-        f"cosine's FID is {without[0]:.0f} to {without[-1]:.0f} times sigmoid's, model by model, and {with_it[0]:.1f} "
-        f"to {with_it[-1]:.1f} times with it ({clipped_mean[1]}, {clipped_mean[2]}).",
+        f"For models of the same T and seed, cosine's FID is {without[0]:.0f} to {without[-1]:.0f} times sigmoid's "
+        f"without the clip and {with_it[0]:.1f} to {with_it[-1]:.1f} times with it (mean {clipped_mean[1]}, 95 % "
+        f"interval {clipped_mean[2]}).",
         f"cosine is worse than sigmoid (supported: {mean} times, {low} to {high}), and sigmoid's loss is more than",
     )
 

@@ -71,9 +71,9 @@ def test_a_smaller_gain() -> None:
     assert (change["seeds"], change["verdict"]) == (3, "not significant")
     gains = [audit(make_schedule("cosine", 50, beta_ceiling=beta)).error_gain for beta in (0.999, 0.9999)]
     findings_say(
-        f"the first step multiplies by {gains[0]:.0f} instead of {gains[1]:.0f} and leaves an error of",
-        f"cosine's FID at T = 50 is {change['ratio']:.2f} "
-        f"times as large (three seeds, interval {change['low']:.2f} to {change['high']:.2f}; not significant",
+        f"multiplies the network's error by {gains[0]:.0f} instead of {gains[1]:.0f}, and the error of x_{{T-1}} is",
+        f"cosine's FID at T = 50 falls to {change['ratio']:.2f} "
+        f"times its value (three seeds, interval {change['low']:.2f} to {change['high']:.2f}; not significant",
     )
 
 
@@ -124,7 +124,7 @@ def test_the_clip_gains_much_only_where_the_error_is_large() -> None:
         f"without the clip is {straight[0][gains]} times that with it; with its cosine it is "
         f"{ours[error]} ({ours[gains]} times), with the report's network, reconstructed, {report[error]} "
         f"({report[gains]} times).",
-        f"and leaves an error of {ceiling[error]}; cosine's FID",
+        f"and the error of x_{{T-1}} is {ceiling[error]}; cosine's FID",
     )
     low, high = (float(ours[gains].split()[place]) for place in (0, -1))
     assert low < 2
@@ -154,4 +154,4 @@ def test_the_mean_error_does_not_explain_the_brightness() -> None:
     darker = sum(row["end_error_mean"] > 0 for row in cosine)  # the step subtracts the error
     assert darker > 0.9 * len(cosine)
     assert min(row["mean_pixel"] for row in cosine) > 33.4, "brighter than real digits"
-    assert f"in {darker} of {len(cosine)} models at the report's T its sign is that of darker images." in FINDINGS
+    assert f"in {darker} of the {len(cosine)} models at the report's T it would make them darker." in FINDINGS
