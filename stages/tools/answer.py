@@ -83,7 +83,7 @@ def _whole(table: pd.DataFrame) -> list[int]:
 
 def _named(seeds: Sequence[int]) -> str:
     """Such as ``seed 5``, ``seeds 3 to 7`` or ``seeds 3, 5``; of seeds in ascending order."""
-    if len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1:
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
         return f"seeds {seeds[0]} to {seeds[-1]}"
     return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
