@@ -134,13 +134,15 @@ def _worse(claim: Row) -> Ratio:
 
 
 def _elsewhere(networks: Mapping[str, Row]) -> str:
-    """Where another network has a verdict on cosine: the ratio there, and what follows."""
-    found = [(name, of["claims"]["cosine-worse"]) for name, of in networks.items() if of["claims"]]
-    return "".join(
-        f" With {name}, cosine's FID is {_worse(claim).times(number_of_seeds(claim['n']))} sigmoid's, {so}."
-        for name, claim in found
-        if (so := THERE.get(claim["verdict"]))
-    )
+    """Where another network has a verdict on cosine: the ratio there, what follows, and whether by the same step."""
+    said = []
+    for name, claims in ((name, of["claims"]) for name, of in networks.items() if of["claims"]):
+        worse, step = claims["cosine-worse"], claims.get("one-step", {}).get("verdict")
+        if so := THERE.get(worse["verdict"]):
+            again = ", again because of that step" if (worse["verdict"], step) == ("supported", "supported") else ""
+            ratio_there = _worse(worse).times(number_of_seeds(worse["n"]))
+            said.append(f" With {name}, cosine's FID is {ratio_there} sigmoid's, {so}{again}.")
+    return "".join(said)
 
 
 def _gain(schedules: Sequence[Row]) -> str:

@@ -63,6 +63,10 @@ def test_the_sentences_have_the_numbers() -> None:
         "is worse here. With a, cosine's FID is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse"
         in said
     )
+    assert "again because of that step" not in said
+    found["a"]["claims"]["one-step"] = {"verdict": "supported"}
+    said = " ".join(answer.answer(rows(3, 4, 5), AUDIT, CLAIMS | {"networks": found}).split())
+    assert said.endswith("sigmoid's, so cosine is worse there, again because of that step.")
     unsure = CLAIMS | {"claims": CLAIMS["claims"] | {"one-step": CLAIM}}
     assert "Cosine seems to be worse than linear because" in " ".join(
         answer.answer(rows(3, 4, 5), AUDIT, unsure).split()
