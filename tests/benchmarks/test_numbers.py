@@ -35,13 +35,14 @@ def test_speed() -> None:
     says(
         f"{ddpm[0]:.0f} times as many images per second as denoising-diffusion-pytorch ({half[0]:.0f} times if the",
         f"latter runs in bfloat16) and {diffusers[0]:.0f} times as many",
-        f"Sampling is {sampling[0]:.0f} times as fast as diffusers with its own network, and {same[0]:.2f} times with",
-        f"Feature extraction is {default:.0f} times as fast as pytorch-fid with its larger network ({equal:.1f} times",
+        f"Sampling is {sampling[0]:.0f} times as fast as diffusers' pipeline with diffusers' network, and "
+        f"{same[0]:.2f} times as fast as that pipeline with our network.",
+        f"Feature extraction is {default:.0f} times as fast as pytorch-fid, whose network is larger ({equal:.1f} times",
         f"The Frechet distance is {at_n['1000', 'scipy sqrtm']:.0f} times as fast as with SciPy at n = 1,000 and "
         f"{at_n['10000', 'scipy sqrtm']:.1f} times at n = 10,000, where torch-fidelity is faster "
         f"({at_n['10000', 'torch-fidelity']:.2f})",
-        f"training processes {round(rates[0], -1):,} images a second and process, "
-        f"sampling {round(rates[1], -2):,} images times steps.",
+        f"each process trains on {round(rates[0], -1):,} images a second, and samples {round(rates[1], -2):,} images "
+        "times steps a second.",
         document=BENCHMARKS,
     )
 
@@ -104,11 +105,11 @@ def test_how_often_a_false_claim_is_supported() -> None:
     of_each = f"{few}, {more} or {many}"
     ours = len(artifacts.read_json(ROOT / "metrics" / "claims.json")["seeds"])
     assert (
-        f"In {studies:,} simulated studies, of {of_each} seeds (this study has {ours}), of each of {len(rows)} cases"
-        in FINDINGS
-    )
+        f"For each of {len(rows)} cases in which a claim is false, some only just, we simulated {studies:,} studies of "
+        f"{of_each} seeds (this study has {ours})."
+    ) in FINDINGS
     assert (
-        f'it was supported in {min(found):.0f} to {max(found):.1f} %, and "{RULES["n32-enough"].says}" in up to '
-        f"{max(rankings):.1f} % (nominal: 2.5 %), before the correction"
+        f'was supported in {min(found):.0f} to {max(found):.1f} % of them, "{RULES["n32-enough"].says}" in up to '
+        f"{max(rankings):.1f} %; the nominal rate is 2.5 %, one side of a two-sided 5 %."
     ) in FINDINGS
     assert {row["claim"] for row in rows} == {name for name in RULES if not CLAIMS[name].exact}
