@@ -12,7 +12,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis import networks
-from stages.analysis.named_networks import runs_of_networks
+from stages.analysis.named_networks import find, runs_of_networks
 from stages.analysis.rules import Rules
 from stages.analysis.runs import TABLE, Run, every_row, kept_runs, other_seeds, parameters, rankings
 from stages.analysis.statistics import DECIDED
@@ -104,7 +104,7 @@ def main() -> None:
         "seeds": [seed for seed in tables.seeds if seed >= first],
         "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
-    others = networks.verdicts(networks.find(runs_of_networks(), params, runs, _warn), rules)
+    others = networks.verdicts(find(runs_of_networks(), params, runs, _warn), rules)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
     rows = every_row(params, artifacts.read_csv(METRICS / TABLE), runs)
     variance = components(rows, parameters(params), rules.sampler, rules.quality)

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import math
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
-from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds, parameters
+from stages.analysis.answer import answer, lacking
+from stages.analysis.by_network import by_network, confirmed
+from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds, parameters
 from stages.analysis.summary import sentences
 from stages.analysis.tables import p_value
 from stages.figures import metrics, plots, quality
@@ -97,6 +100,24 @@ def identity(params: settings.Params, rows: list[Row], claims: Row) -> Row:
     }
 
 
+def confirmatory(params: settings.Params, runs: list[Run], rows: list[Row], audits: list[Row], claims: Row) -> Row:
+    """The answer and the FIDs of every network, of the confirmatory seeds; both empty where the study lacks cells.
+
+    Args:
+        params: of this study.
+        runs: metrics/runs.
+        rows: of this study and of its kept seeds.
+        audits: of metrics/schedules.csv.
+        claims: of metrics/claims.json.
+    """
+    late = [row for row in rows if row["seed"] in claims["seeds"]]
+    if lacking(late, claims):
+        return {"answer": "", "header": [], "networks": []}
+    of_networks: dict[str, Sequence[Mapping[str, Any]]] = {"this study's": late, **confirmed(params, runs, claims)}
+    header, lines = by_network(of_networks, claims["confidence"])
+    return {"answer": answer(of_networks, audits, claims), "header": header, "networks": lines}
+
+
 def gains(audits: list[Row], of: str) -> str:
     """By how much the first reverse step of each schedule multiplies, from the least to the most over T.
 
@@ -138,7 +159,8 @@ def main() -> None:
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["p_value"] = p_value
     text = page.get_template("report.html.j2").render(
-        answer=sentences(every, claims["sampler"]),
+        confirmed=confirmatory(params, runs, [*rows, *other_seeds(params, runs, any_sampler=True)], audits, claims),
+        sentences=sentences(every, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
         epochs=png_file(of_epochs) if of_epochs.exists() else "",

@@ -1,65 +1,13 @@
 """Other networks: the same claims, thresholds and seeds on the kept runs of each network of conf/networks.yaml."""
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ddpm.errors import StudyError
+from stages.analysis.named_networks import rows_of
 from stages.analysis.rules import Rules
-from stages.analysis.runs import OF_A_NETWORK, Run, differences, taus_of
-from stages.analysis.tables import AXES, SCHEDULES, Tables, largest_complete, results
+from stages.analysis.runs import Run, taus_of
+from stages.analysis.tables import SCHEDULES, Tables, largest_complete, results
 from stages.analysis.verdicts import CLAIMS, confirmatory
-from stages.support import settings
-
-
-def find(
-    names: Mapping[str, Sequence[str]], ours: settings.Params, runs: Sequence[Run], say: Callable[[str], object]
-) -> dict[str, list[Run]]:
-    """The kept runs of each network; those that differ from this study in more than the network are excluded.
-
-    Runs that are not there are named and left out: they may not have been made yet.
-
-    Raises:
-        StudyError: two runs that are of one network by name differ in a parameter.
-    """
-    kept = {run.folder.name: run for run in runs}
-    found = {}
-    for name, wanted in names.items():
-        its = [kept[folder] for folder in wanted if folder in kept]
-        if absent := [folder for folder in wanted if folder not in kept]:  # not made yet, or misspelt
-            say(f"network {name!r}: not in metrics/runs: {', '.join(absent)}")
-        for run in its[1:]:
-            first, other = its[0].params, run.params
-            if differ := sorted({*differences(first, other), *differences(other, first)}):
-                raise StudyError(
-                    f"{run.folder} and {its[0].folder} are not of one network: they differ in {', '.join(differ)}",
-                    where="conf/networks.yaml",
-                )
-        more = sorted({group for run in its for group in differences(ours, run.params)} - OF_A_NETWORK)
-        if more:
-            say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")
-            its = []
-        found[name] = its
-    return found
-
-
-def rows_of(runs: list[Run]) -> list[dict[str, Any]]:
-    """The rows of one network's runs; a cell and sampler that two runs have is taken once.
-
-    Raises:
-        StudyError: two runs have other results for one cell, as of two kinds of machine, whose noise differs.
-    """
-    found: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
-    for run in runs:
-        for row in run.rows:
-            key = tuple(row[axis] for axis in AXES)
-            first, known = found.setdefault(key, (run, row))
-            if known["fid"] != row["fid"]:
-                raise StudyError(
-                    f"{first.folder} and {run.folder} have other results for {'-'.join(map(str, key))}",
-                    where="conf/networks.yaml",
-                    hint="list runs of one kind of machine, or of other seeds",
-                )
-    return [row for _, row in found.values()]
 
 
 def tables_of(runs: list[Run], rules: Rules) -> Tables:

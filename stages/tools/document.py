@@ -15,21 +15,22 @@ from scipy import stats
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
-from stages.analysis import networks
 from stages.analysis.amplified import models
-from stages.analysis.named_networks import networks_of_runs, runs_of_networks
-from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds
+from stages.analysis.answer import answer
+from stages.analysis.by_network import by_network, confirmed
+from stages.analysis.named_networks import networks_of_runs, rows_by_network
+from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
 from stages.analysis.tables import p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.answer import WIDTH, answer, by_network
 from stages.tools.doses import by_setting
-from stages.tools.ratios import RATIOS, beyond, by_epochs, by_metric
+from stages.tools.ratio_tables import RATIOS, beyond, by_epochs, by_metric
 from stages.tools.verdict_tables import measured, verdicts
 
 app = typer.Typer(add_completion=False)
 
+WIDTH = 130  # of the documents' lines
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
 Row = Mapping[str, Any]
 
@@ -111,12 +112,6 @@ def variance(found: Row) -> str:
     return markdown(["Cells", "Component", "One standard deviation, as a factor on the FID", "Share"], lines)
 
 
-def _others(params: settings.Params, runs: list[Run]) -> dict[str, Sequence[Row]]:
-    """The cells of every other network that has runs."""
-    found = networks.find(runs_of_networks(), params, runs, lambda _: None)
-    return {name: rows for name, runs in found.items() if (rows := networks.rows_of(runs))}
-
-
 def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -> str:
     """A table of FIDs for every other network, under its name."""
     parts = []
@@ -124,6 +119,11 @@ def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -
         samplers = list(dict.fromkeys(row["sampler"] for row in rows))
         parts.append(f"{name[:1].upper()}{name[1:]}:\n\n{fids(rows, samplers, schedules)}")
     return "\n\n".join(parts) or "None has runs yet: `make campaign ONLY=norm-all` makes the first."
+
+
+def _answer(of_networks: Mapping[str, Sequence[Row]], claims: Row) -> str:
+    """The answer, in lines."""
+    return fill(f"**Answer** {answer(of_networks, artifacts.read_csv(METRICS / 'schedules.csv'), claims)}", WIDTH)
 
 
 def blocks() -> dict[str, str]:
@@ -135,25 +135,15 @@ def blocks() -> dict[str, str]:
     own = artifacts.read_csv(METRICS / "fid_of_T.csv")
     every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
-    steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), _others(params, runs)
-    if unknown := sorted(claims["networks"].keys() - others.keys()):
-        raise StudyError(
-            f"names the network {unknown[0]!r}, which conf/networks.yaml lacks",
-            where="metrics/claims.json",
-            hint="run `dvc repro claims`",
-        )
-    confirmed = {
-        name: [row for row in others[name] if row["seed"] in of["seeds"] and row["T"] in of["T"]]
-        for name, of in claims["networks"].items()
-        if of["seeds"]
-    }
+    steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), rows_by_network(params, runs)
+    all_late: dict[str, Sequence[Row]] = {"this study's": late, **confirmed(params, runs, claims)}
     metrics = by_metric(late, claims["confidence"]) if late else {}
     beside, after_epochs = beside_the_grid(params, runs)
     at_all_T, epochs = [*every, *beside], params.train.epochs
     of_epochs = [*(row | {"epochs": epochs} for row in every if row["sampler"] in params.grid.sampler), *after_epochs]
     return {
-        "answer": answer(late, artifacts.read_csv(METRICS / "schedules.csv"), claims) if late else "",
-        "by-network": markdown(*by_network({"this study's": late, **confirmed}, claims["confidence"])) if late else "",
+        "answer": _answer(all_late, claims) if late else "",
+        "by-network": markdown(*by_network(all_late, claims["confidence"])) if late else "",
         "verdicts": markdown(*verdicts(claims)),
         "measured": markdown(*measured(claims)),
         "fid": fids(at_all_T, params.grid.sampler, params.grid.schedule),

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stages.analysis.by_network import ENOUGH
+from stages.analysis.ratios import number_of_seeds
 from stages.analysis.statistics import DECIDED
-from stages.tools.answer import ENOUGH
-from stages.tools.ratios import number_of_seeds
 
 OURS = "This study's network"
 MANY = 100  # seeds

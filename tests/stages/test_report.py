@@ -1,5 +1,6 @@
 """The page: its numbers are the tables', it needs no network, and it works in a real browser, for a keyboard too."""
 
+import html
 import math
 import re
 from collections.abc import Iterator
@@ -55,6 +56,26 @@ def test_whole_page(page_file: Path) -> None:
     assert "on cosine by 100" in text
     run(report)
     assert page_file.read_text() == text  # equal inputs, equal bytes
+
+
+def test_the_answer_is_the_readmes() -> None:
+    """Of the committed study; the small one of the other tests has no confirmatory seed, so its page has no answer."""
+    readme = (ROOT / "README.md").read_text()
+    found = re.search(r"<!-- begin answer -->\n\*\*Answer\*\* (.*?)\n<!-- end answer -->", readme, re.DOTALL)
+    assert found
+    shown = html.unescape((ROOT / "metrics/report.html").read_text())
+    assert f"<p>{' '.join(found[1].split())}</p>" in shown
+    ranges = re.search(r"<!-- begin by-network -->\n(.*?)\n<!-- end by-network -->", readme, re.DOTALL)
+    assert ranges
+    cells = [cell.strip() for line in ranges[1].splitlines()[2:] for cell in line.strip("|").split("|")]
+    assert len(cells) > 20
+    assert all(f">{cell}</t" in shown for cell in cells)
+
+
+def test_without_confirmatory_seeds_there_is_no_answer(page_file: Path) -> None:
+    text = page_file.read_text()
+    assert "To clip is to limit" not in text
+    assert "is best at T = " in text
 
 
 def test_gains_are_extremes_whatever_the_order_of_T() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
-from stages.analysis.named_networks import NETWORKS_FILE, Networks
+from stages.analysis.named_networks import NETWORKS_FILE, Networks, find, rows_of
 from stages.analysis.runs import FOLDER, RANKING, TABLE, kept_runs
 from stages.support import settings
 from stages.support.strict_yaml import parse_yaml, read_yaml
@@ -75,7 +75,7 @@ def test_a_network_has_verdicts_of_its_own(here: Path) -> None:
     keep("norm-all", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:2]), 0.4, network=NORM)
     keep("norm-all-first-step", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS), 0.9, network=NORM)
     said: list[str] = []
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), said.append), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), said.append), ALL_RULES)["norms"]
     assert said == []
     assert (found["runs"], found["T"], found["seeds"]) == (list(NAMES["norms"]), [50, 800], [3, 4, 5])
     verdicts = {claim: entry["verdict"] for claim, entry in found["claims"].items()}
@@ -89,7 +89,7 @@ def test_a_network_has_verdicts_of_its_own(here: Path) -> None:
 def test_a_changed_number_turns_the_networks_verdict_round(here: Path) -> None:
     for cosine, verdict in ((12.0, "supported"), (0.5, "refuted")):
         keep("norm-all", rows((3, 4, 5), cosine, EVERY, SAMPLERS[:2]), network=NORM)
-        found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+        found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
         assert found["claims"]["cosine-worse"]["verdict"] == verdict
         assert found["runs"] == ["norm-all"]
         assert found["claims"]["one-step"]["verdict"] == "not tested"
@@ -97,21 +97,21 @@ def test_a_changed_number_turns_the_networks_verdict_round(here: Path) -> None:
 
 def test_seeds_that_were_known_stay_exploratory(here: Path) -> None:
     keep("norm-all", rows((0, 1, 2), 12.0, EVERY, SAMPLERS[:2]), network=NORM)
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
     assert found["seeds"] == []
     claim = found["claims"]["cosine-worse"]
     assert (claim["verdict"], claim["exploratory"]["verdict"]) == ("not tested", "supported")
 
 
 def test_a_network_without_runs_is_no_network_yet(here: Path) -> None:
-    assert networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES) == {}
+    assert networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES) == {}
 
 
 def test_what_differs_in_more_than_the_network_is_left_out(here: Path) -> None:
     table = rows((3, 4, 5), 12.0, EVERY, SAMPLERS)
     keep("norm-all", table, network=NORM, sample={"images": 9})
     said: list[str] = []
-    assert networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), said.append), ALL_RULES) == {}
+    assert networks.verdicts(find(NAMES, settings.load(), kept_runs(), said.append), ALL_RULES) == {}
     assert said == [
         "network 'norms': not in metrics/runs: norm-all-first-step",
         "network 'norms' is excluded from the claims: it differs in sample",
@@ -123,7 +123,7 @@ def test_two_networks_under_one_name_are_an_error(here: Path) -> None:
     keep("norm-all", table, network=NORM)
     keep("norm-all-first-step", table, network={"norm": "none"})
     with pytest.raises(StudyError, match=r"conf/networks\.yaml: .*not of one network: they differ in network"):
-        networks.find(NAMES, settings.load(), kept_runs(), print)
+        find(NAMES, settings.load(), kept_runs(), print)
 
 
 @pytest.mark.parametrize("text", ["networks: {a: []}", "networks: {a: x}", "networks: [", "other: 1", "{}"])
@@ -148,16 +148,16 @@ def test_a_run_with_more_T_does_not_leave_the_others_out(here: Path) -> None:
         row | {"T": T, "seed": 6} for row in rows((3,), 12.0, EVERY, SAMPLERS[:2]) for T in (row["T"], row["T"] + 1)
     ]
     keep("norm-all-first-step", more, network=NORM)
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
     assert (found["T"], found["seeds"]) == ([50, 800], [3, 4, 5, 6])
     assert found["claims"]["cosine-worse"]["verdict"] == "supported"
     keep("norm-all-first-step", [row | {"T": row["T"] + 1} for row in more if row["T"] in (50, 800)], network=NORM)
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
     assert (found["T"], found["seeds"]) == ([50, 800], [3, 4, 5])
     keep("norm-all", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS[:2]), network=NORM)
     keep("norm-all-first-step", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[1:2]), network=NORM)
     with pytest.raises(StudyError, match=r"norm-all-first-step: no seed has all schedules at one T with .* ancestral"):
-        networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)
+        networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)
 
 
 @pytest.mark.parametrize(("more_T_seeds", "expected"), [((3,), [50, 800]), ((3, 4, 5), [50, 51, 800, 801])])
@@ -167,7 +167,7 @@ def test_the_T_are_those_that_make_most_cells_with_several_seeds(
     keep("norm-all", rows((3, 4, 5, 6), 12.0, EVERY, SAMPLERS[:2]), 0.4, network=NORM)
     more = [row | {"T": row["T"] + 1} for row in rows(more_T_seeds, 12.0, EVERY, SAMPLERS[:2])]
     keep("norm-all-first-step", more, network=NORM)
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
     assert found["T"] == expected
     assert found["seeds"] == ([3, 4, 5, 6] if len(expected) == 2 else [3, 4, 5])
     assert found["claims"]["cosine-worse"]["verdict"] == "supported"
@@ -178,7 +178,7 @@ def test_schedules_may_come_from_several_runs(here: Path) -> None:
     keep("norm-all", [row for row in table if row["schedule"] == "linear"], network=NORM)
     others = [row for row in table if row["schedule"] != "linear" and row["T"] == 50]
     keep("norm-all-first-step", others, network=NORM)
-    found = networks.verdicts(networks.find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
+    found = networks.verdicts(find(NAMES, settings.load(), kept_runs(), print), ALL_RULES)["norms"]
     assert (found["T"], found["seeds"]) == ([50], [3, 4, 5])
     assert found["claims"]["cosine-worse"]["verdict"] == "supported"
 
@@ -188,16 +188,16 @@ def test_schedules_of_every_run_are_ours(names: tuple[str, str], here: Path) -> 
     keep("a", rows((3, 4, 5), 12.0, EVERY, SAMPLERS[:1]), network=NORM, schedules={"linear": {"beta_max": 0.5}})
     keep("b", rows((3, 4, 5), 12.0, ("cosine",), SAMPLERS), network=NORM)
     with pytest.raises(StudyError, match=r"not of one network: they differ in schedules\.linear"):
-        networks.find({"norms": names}, settings.load(), kept_runs(), print)
+        find({"norms": names}, settings.load(), kept_runs(), print)
 
 
 def test_two_kinds_of_machine_do_not_mix_in_one_network(here: Path) -> None:
     table = rows((3, 4), 1.5, ("linear", "cosine", "sigmoid"), SAMPLERS)
     keep("norm-all", table)
     keep("norm-all-first-step", [row for row in table if row["schedule"] == "cosine"])
-    found = networks.find(NAMES, settings.load(), kept_runs(), print)
-    assert len(networks.rows_of(found["norms"])) == len(table)
+    found = find(NAMES, settings.load(), kept_runs(), print)
+    assert len(rows_of(found["norms"])) == len(table)
     keep("norm-all-first-step", [row | {"fid": 2.0} for row in table if row["schedule"] == "cosine"])
-    found = networks.find(NAMES, settings.load(), kept_runs(), print)
+    found = find(NAMES, settings.load(), kept_runs(), print)
     with pytest.raises(StudyError, match=r"norm-all and .*first-step have other results for cosine-50-3-ancestral"):
-        networks.rows_of(found["norms"])
+        rows_of(found["norms"])
