@@ -112,7 +112,7 @@ def confirmatory(params: settings.Params, runs: list[Run], rows: list[Row], audi
     """
     late = [row for row in rows if row["seed"] in claims["seeds"]]
     if lacking(late, claims):
-        return {"answer": "", "header": [], "networks": []}
+        return {"answer": None, "header": [], "networks": []}
     of_networks: dict[str, Sequence[Mapping[str, Any]]] = {"this study's": late, **confirmed(params, runs, claims)}
     header, lines = by_network(of_networks, claims["confidence"])
     return {"answer": answer(of_networks, audits, claims), "header": header, "networks": lines}

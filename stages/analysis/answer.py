@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from scipy import stats
@@ -138,7 +138,7 @@ def _of_claim(claim: Row) -> Ratio:
     return Ratio(math.exp(claim["estimate"]), math.exp(low), math.exp(high), claim["n"])
 
 
-def _worse(study: _Study, claims: Row) -> str:
+def _worse(study: _Study, claims: Row) -> list[str]:
     """Cosine against sigmoid here, and with every other network that has a verdict on it."""
     here = claims["claims"]["cosine-worse"]
     times = _of_claim(here).times_of(study.seeds)
@@ -149,11 +149,18 @@ def _worse(study: _Study, claims: Row) -> str:
             again = ", again because of that step" if (worse["verdict"], step) == ("supported", "supported") else ""
             times = _of_claim(worse).times(number_of_seeds(worse["n"]))
             said.append(f"With {name}, cosine's FID is {times} sigmoid's, {so}{again}.")
-    return " ".join(said)
+    return said
 
 
-def answer(networks: Mapping[str, Sequence[Row]], schedules: Sequence[Row], claims: Row) -> str:
-    """The answer, one paragraph.
+class Answer(NamedTuple):
+    """What the numbers are, and what they say, a sentence or two a point."""
+
+    basis: str
+    points: list[str]
+
+
+def answer(networks: Mapping[str, Sequence[Row]], schedules: Sequence[Row], claims: Row) -> Answer:
+    """The answer to how the schedule and T decide the quality.
 
     Args:
         networks: name -> rows of the confirmatory seeds; this study's network first.
@@ -173,9 +180,13 @@ def answer(networks: Mapping[str, Sequence[Row]], schedules: Sequence[Row], clai
     study = _Study(rows, claims["confidence"])
     real = study.table.get("fid_test_images")
     test = "" if real is None else f"real test images have {real.mean():.2f}; "
-    return (
-        f"(FID: lower is better, {test}ratios: geometric means over {study.seeds} training seeds, with "
-        f"{100 * study.confidence:.0f} % confidence intervals). To clip is to limit the image x_0 that the network "
-        f"predicts to [-1, 1] in every step; the report does not. Without the clip, {_lowest(networks)}. "
-        f"{_cause(study, schedules, claims['claims']['one-step']['verdict'])} {_of_T(study)} {_worse(study, claims)}"
+    return Answer(
+        f"FID: lower is better, {test}ratios: geometric means over {study.seeds} training seeds, with "
+        f"{100 * study.confidence:.0f} % confidence intervals",
+        [
+            f"Without the clip, {_lowest(networks)}.",
+            _cause(study, schedules, claims["claims"]["one-step"]["verdict"]),
+            _of_T(study),
+            *_worse(study, claims),
+        ],
     )

@@ -122,8 +122,10 @@ def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -
 
 
 def _answer(of_networks: Mapping[str, Sequence[Row]], claims: Row) -> str:
-    """The answer, in lines."""
-    return fill(f"**Answer** {answer(of_networks, artifacts.read_csv(METRICS / 'schedules.csv'), claims)}", WIDTH)
+    """The answer, a numbered list."""
+    basis, points = answer(of_networks, artifacts.read_csv(METRICS / "schedules.csv"), claims)
+    lines = (fill(point, WIDTH, initial_indent=f"{n}. ", subsequent_indent="   ") for n, point in enumerate(points, 1))
+    return "\n".join([fill(f"**Answer** ({basis}):", WIDTH), "", *lines])
 
 
 def blocks() -> dict[str, str]:

@@ -61,10 +61,15 @@ def test_whole_page(page_file: Path) -> None:
 def test_the_answer_is_the_readmes() -> None:
     """Of the committed study; the small one of the other tests has no confirmatory seed, so its page has no answer."""
     readme = (ROOT / "README.md").read_text()
-    found = re.search(r"<!-- begin answer -->\n\*\*Answer\*\* (.*?)\n<!-- end answer -->", readme, re.DOTALL)
+    found = re.search(
+        r"<!-- begin answer -->\n\*\*Answer\*\* \((.*?)\):\n(.*?)\n<!-- end answer -->", readme, re.DOTALL
+    )
     assert found
     shown = html.unescape((ROOT / "metrics/report.html").read_text())
-    assert f"<p>{' '.join(found[1].split())}</p>" in shown
+    assert f"<p>{' '.join(found[1].split())}:</p>" in shown
+    points = [" ".join(point.split()) for point in re.split(r"\n\d\. ", found[2])[1:]]
+    assert len(points) == 5
+    assert all(f"<li>{point}</li>" in shown for point in points)
     ranges = re.search(r"<!-- begin by-network -->\n(.*?)\n<!-- end by-network -->", readme, re.DOTALL)
     assert ranges
     cells = [cell.strip() for line in ranges[1].splitlines()[2:] for cell in line.strip("|").split("|")]
@@ -74,7 +79,7 @@ def test_the_answer_is_the_readmes() -> None:
 
 def test_without_confirmatory_seeds_there_is_no_answer(page_file: Path) -> None:
     text = page_file.read_text()
-    assert "To clip is to limit" not in text
+    assert "lowest FID with each network" not in text
     assert "is best at T = " in text
 
 

@@ -35,7 +35,8 @@ AUDIT = [{"schedule": "cosine", "error_gain": 100.2}, {"schedule": "linear", "er
 
 
 def said(table: list[dict[str, Any]], *, audit: Any = AUDIT, claims: Any = CLAIMS, **others: Any) -> str:
-    return answer.answer({"own": table} | others, audit, claims)
+    basis, points = answer.answer({"own": table} | others, audit, claims)
+    return " ".join([f"{basis}:", *points])
 
 
 def scattered(table: list[dict[str, Any]], **factors: float) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def test_the_sentences_have_the_numbers() -> None:
     ]
     of_two = [row for row in first_steps if row["seed"] < 5 or row["sampler"] != "clipped-first"]
     text = said(of_two)
-    assert text.startswith("(FID: lower is better, real test images have 0.22; ratios: geometric means over 3 training")
+    assert text.startswith("FID: lower is better, real test images have 0.22; ratios: geometric means over 3 training")
     assert "Cosine is worse than linear because of one step" in text
     assert "by 100 at every T" in text
     assert "in that step alone, cosine's FID is 0.90 times (2 seeds) linear's. Raising T from 50 to 800" in text
