@@ -17,7 +17,7 @@ from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.amplified import models
 from stages.analysis.grid_summary import summarise
-from stages.analysis.named_networks import networks_of_runs
+from stages.analysis.named_networks import networks_of_runs, rows_by_network
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
 from stages.analysis.tables import AXES
 from stages.analysis.training_log import epoch_losses
@@ -146,6 +146,12 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         usual = [row | {"epochs": params.train.epochs} for row in every]
         cells = sorted(same_cells(usual, after_epochs), key=lambda row: grid.schedule.index(row["schedule"]))
         drawn["fid_of_epochs"] = quality.distance_of_epochs(cells, foot)
+    if others := rows_by_network(params, runs):
+        of_networks = {"this study's network": every} | others
+        shown_alike = {
+            name: [row for row in its if row["sampler"] in grid.sampler] for name, its in of_networks.items()
+        }
+        drawn["fid_by_network"] = quality.distance_by_network(shown_alike, foot)
     animated = {name: Cell(name, params.chains.T, params.chains.seed) for name in grid.schedule}
     pictures = {name: artifacts.read_tensors(cell.first_step)[0] for name, cell in animated.items()}
     drawn["first_step"] = first_step.side_by_side(pictures, params.chains.T)

@@ -155,7 +155,8 @@ def main() -> None:
     marked = (min(params.grid.T), max(params.grid.T))
     at_all_T = [*every, *beside_the_grid(params, runs)[0]]
     chart = quality.distance_of_T(at_all_T, "fid", "fid_floor", "", marked)
-    of_epochs = FIGURES / "fid_of_epochs.png"
+    some = {name: FIGURES / f"fid_{name}.png" for name in ("by_network", "of_epochs")}  # where there are such runs
+    pictures = {name: png_file(path) if path.exists() else "" for name, path in some.items()}
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["p_value"] = p_value
     text = page.get_template("report.html.j2").render(
@@ -163,7 +164,8 @@ def main() -> None:
         sentences=sentences(every, claims["sampler"]),
         chart=svg(chart),
         claims=claims,
-        epochs=png_file(of_epochs) if of_epochs.exists() else "",
+        by_network=pictures["by_network"],
+        of_epochs=pictures["of_epochs"],
         mechanism=[(png_file(FIGURES / f"{name}.png"), says) for name, says in MECHANISM],
         variance=variance,
         changes=changes,

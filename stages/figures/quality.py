@@ -1,6 +1,6 @@
 """FID = f(T), FID against epochs, and loss against FID: the figures of the samples' distance to real images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -83,6 +83,39 @@ def distance_of_T(
     plain_log_axis(axes)
     _log2_axis(axes, [row["T"] for row in rows], "T, diffusion steps")
     axes.legend(fontsize=8)
+    figure.supxlabel(caption, fontsize=7)
+    return figure
+
+
+def distance_by_network(networks: Mapping[str, Sequence[Row]], caption: str) -> Figure:
+    """FID = f(T) of several networks, one panel each: a thin line a training seed, a marker for the geometric mean.
+
+    Args:
+        networks: name -> ``schedule``, ``T``, ``seed``, ``sampler``, ``fid``, ``fid_floor``.
+        caption: extractor, weights, n.
+    """
+    figure = Figure(figsize=(4.2 * len(networks), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(networks), sharex=True, sharey=True, squeeze=False)[0]
+    every = [row for rows in networks.values() for row in rows]
+    shades, level = colours([row["schedule"] for row in every]), float(np.mean([row["fid_floor"] for row in every]))
+    kinds = list(dict.fromkeys((row["schedule"], row["sampler"]) for row in every))
+    for axes, (name, rows) in zip(panels, networks.items(), strict=True):
+        for schedule, sampler in kinds:
+            chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
+            style: dict[str, Any] = {"color": shades[schedule], "linestyle": _LINES.get(sampler, "-.")}
+            for seed in sorted({row["seed"] for row in chosen}):
+                of_T = {row["T"]: row["fid"] for row in chosen if row["seed"] == seed}
+                axes.plot(sorted(of_T), [of_T[T] for T in sorted(of_T)], linewidth=0.8, alpha=0.4, **style)
+            all_T = sorted({row["T"] for row in chosen})
+            means = [float(stats.gmean([row["fid"] for row in chosen if row["T"] == T])) for T in all_T]
+            points = {"marker": _MARKERS.get(sampler, "d"), "fillstyle": "full" if sampler == "ancestral" else "none"}
+            axes.plot(all_T, means, linestyle="", color=shades[schedule], label=f"{schedule}, {sampler}", **points)
+        axes.axhline(level, color="0.4", linewidth=1)
+        axes.set_title(name, fontsize=10)
+        plain_log_axis(axes)
+        _log2_axis(axes, [row["T"] for row in every], "T, diffusion steps")
+    panels[0].set_ylabel(f"FID, lower is better (grey: real images, {level:.2f})")
+    panels[0].legend(fontsize=8)
     figure.supxlabel(caption, fontsize=7)
     return figure
 

@@ -43,6 +43,25 @@ def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     assert [t.get_text() for t in axes.get_xticklabels()] == ["50", "100"]
 
 
+def test_a_network_a_panel_with_a_line_a_seed_and_the_mean_of_the_seeds() -> None:
+    other = [row | {"fid": 10 * row["fid"]} for row in ROWS if row["schedule"] == "linear" and row["seed"] == 1]
+    own, beside = quality.distance_by_network({"own": ROWS, "other": other}, "extractor x").axes
+    assert [axes.get_title() for axes in (own, beside)] == ["own", "other"]
+    assert own.get_ylim() == beside.get_ylim()
+    assert own.get_xlim() == beside.get_xlim()
+    for axes, seeds, factor, kinds in ((own, 2, 1, 4), (beside, 1, 10, 2)):
+        *lines, _ = axes.lines  # the last is the baseline
+        means = {str(line.get_label()): line for line in lines if line.get_linestyle() == "None"}
+        assert len(lines) == kinds * (seeds + 1) + (4 - kinds)
+        linear = means["linear, ancestral"]
+        of_seeds = np.array([[2.0, 6.0], [4.0, 8.0]])[-seeds:] * factor
+        np.testing.assert_allclose(np.asarray(linear.get_ydata(), float), np.exp(np.log(of_seeds).mean(axis=0)))
+        drawn = [np.asarray(line.get_ydata(), float) for line in lines if line.get_linestyle() != "None"]
+        assert all(any(np.array_equal(seed, line) for line in drawn) for seed in of_seeds)
+        assert list(map(float, np.asarray(linear.get_xdata(), float))) == [50, 100]
+    assert np.asarray(means["cosine, clipped"].get_ydata()).size == 0
+
+
 def test_a_band_needs_three_seeds_and_other_T_are_beside_the_reports() -> None:
     rows: list[dict[str, Any]] = [
         {"schedule": "linear", "T": T, "seed": seed, "sampler": "clipped", "fid": (1 + seed) * T, "fid_floor": 0.5}
