@@ -16,6 +16,7 @@ from ddpm.diffusion import q_sample
 from ddpm.errors import StudyError
 from ddpm.schedules import make_schedule
 from stages.analysis.amplified import models
+from stages.analysis.answer import HERE
 from stages.analysis.grid_summary import summarise
 from stages.analysis.named_networks import networks_of_runs, rows_by_network
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
@@ -147,7 +148,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
         cells = sorted(same_cells(usual, after_epochs), key=lambda row: grid.schedule.index(row["schedule"]))
         drawn["fid_of_epochs"] = quality.distance_of_epochs(cells, foot)
     if others := rows_by_network(params, runs):
-        of_networks = {"this study's network": every} | others
+        of_networks = {HERE: every} | others
         shown_alike = {
             name: [row for row in its if row["sampler"] in grid.sampler] for name, its in of_networks.items()
         }

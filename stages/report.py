@@ -13,7 +13,7 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ddpm import artifacts
-from stages.analysis.answer import answer, lacking
+from stages.analysis.answer import HERE, answer, lacking
 from stages.analysis.by_network import by_network, confirmed
 from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds, parameters
 from stages.analysis.summary import sentences
@@ -113,7 +113,7 @@ def confirmatory(params: settings.Params, runs: list[Run], rows: list[Row], audi
     late = [row for row in rows if row["seed"] in claims["seeds"]]
     if lacking(late, claims):
         return {"answer": None, "header": [], "networks": []}
-    of_networks: dict[str, Sequence[Mapping[str, Any]]] = {"this study's": late, **confirmed(params, runs, claims)}
+    of_networks: dict[str, Sequence[Mapping[str, Any]]] = {HERE: late, **confirmed(params, runs, claims)}
     header, lines = by_network(of_networks, claims["confidence"])
     return {"answer": answer(of_networks, audits, claims), "header": header, "networks": lines}
 

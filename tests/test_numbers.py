@@ -34,7 +34,7 @@ def test_the_seeds() -> None:
     says(
         f"geometric means over training seeds 0 to {SEEDS[-1]} (1 and 2 are of an earlier version) at the report's",
         f"The answer uses seeds 3 to {SEEDS[-1]} and the report's T",
-        "the report's eleven claims are tested on [eight further seeds](metrics/runs/README.md)",
+        "the report's claims are tested on [eight further seeds](metrics/runs/README.md)",
     )
     assert f"Seeds 0 and 3 to {SEEDS[-1]} were run with the current sources" in FINDINGS
     findings_say("The eight confirmatory seeds were listed before the first of them was run")

@@ -34,7 +34,7 @@ def _worse_at(logs: pd.DataFrame, all_T: Sequence[int], shared: Sequence[int], c
     def times(*T: int) -> str:
         cosine, sigmoid = ([(schedule, "ancestral", each) for each in T] for schedule in ("cosine", "sigmoid"))
         found = ratio(logs, cosine, sigmoid, confidence)
-        return found.times().replace(" times", "", 1) if found else ""
+        return found.factor() if found else ""
 
     if len(logs) < ENOUGH:
         return f"{said}, mean over T" if (said := times(*all_T)) else ""
@@ -81,7 +81,7 @@ def by_network(of_networks: Mapping[str, Sequence[Row]], confidence: float) -> t
     lines = []
     for name, table in tables.items():
         all_T, seeds = of_each[name], _whole(table)
-        T = ", ".join(map(str, all_T)) if len(all_T) < ENOUGH else f"{all_T[0]} to {all_T[-1]}"
+        T = ", ".join(map(str, all_T)) if len(all_T) < 3 else f"{all_T[0]} to {all_T[-1]}"
         lines.append(
             [
                 f"{name} ({number_of_seeds(len(seeds))}, T = {T})",

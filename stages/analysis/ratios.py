@@ -24,13 +24,24 @@ class Ratio(NamedTuple):
     high: float
     n: int
 
+    def factor(self, of: str = "") -> str:
+        """Such as ``1.43 (0.99 to 2.06; linear)``."""
+        return f"{number(self.estimate)}{spread(self.low, self.high, of, number)}"
+
     def times(self, of: str = "") -> str:
         """Such as ``1.43 times (0.99 to 2.06; linear)``."""
         return f"{number(self.estimate)} times{spread(self.low, self.high, of, number)}"
 
+    def factor_of(self, seeds: int) -> str:
+        """As ``factor``, with the number of seeds where it is not that of the table or the text."""
+        return self.factor(self._other_than(seeds))
+
     def times_of(self, seeds: int) -> str:
-        """The same, with the number of seeds where it is not that of the table or the text."""
-        return self.times("" if self.n == seeds else number_of_seeds(self.n))
+        """As ``times``, with the number of seeds where it is not that of the table or the text."""
+        return self.times(self._other_than(seeds))
+
+    def _other_than(self, seeds: int) -> str:
+        return "" if self.n == seeds else number_of_seeds(self.n)
 
 
 def ratio(logs: pd.DataFrame, above: Sequence[Any], below: Sequence[Any], confidence: float) -> Ratio | None:

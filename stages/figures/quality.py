@@ -15,7 +15,7 @@ from stages.figures.plots import Row, colours, plain_log_axis
 _MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
 _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
 CONFIDENCE = 0.95  # of bands
-FEWEST = 3  # seeds that a band needs
+FEWEST = 3  # seeds that a band or a mean beside its seeds needs
 ALONE = 1.07  # a band of one place reaches from x / ALONE to x * ALONE
 
 
@@ -88,7 +88,7 @@ def distance_of_T(
 
 
 def distance_by_network(networks: Mapping[str, Sequence[Row]], caption: str) -> Figure:
-    """FID = f(T) of several networks, one panel each: a thin line a training seed, a marker for the geometric mean.
+    """FID = f(T) of several networks, one panel each: a thin line a training seed, a marker the mean of three or more.
 
     Args:
         networks: name -> ``schedule``, ``T``, ``seed``, ``sampler``, ``fid``, ``fid_floor``.
@@ -105,9 +105,20 @@ def distance_by_network(networks: Mapping[str, Sequence[Row]], caption: str) -> 
             style: dict[str, Any] = {"color": shades[schedule], "linestyle": _LINES.get(sampler, "-.")}
             for seed in sorted({row["seed"] for row in chosen}):
                 of_T = {row["T"]: row["fid"] for row in chosen if row["seed"] == seed}
-                axes.plot(sorted(of_T), [of_T[T] for T in sorted(of_T)], linewidth=0.8, alpha=0.4, **style)
-            all_T = sorted({row["T"] for row in chosen})
-            means = [float(stats.gmean([row["fid"] for row in chosen if row["T"] == T])) for T in all_T]
+                axes.plot(
+                    sorted(of_T),
+                    [of_T[T] for T in sorted(of_T)],
+                    linewidth=0.8,
+                    marker=".",
+                    markersize=3,
+                    alpha=0.4,
+                    **style,
+                )
+            of_seeds = {
+                T: [row["fid"] for row in chosen if row["T"] == T] for T in sorted({row["T"] for row in chosen})
+            }
+            all_T = [T for T, fids in of_seeds.items() if len(fids) >= FEWEST]
+            means = [float(stats.gmean(of_seeds[T])) for T in all_T]
             points = {"marker": _MARKERS.get(sampler, "d"), "fillstyle": "full" if sampler == "ancestral" else "none"}
             axes.plot(all_T, means, linestyle="", color=shades[schedule], label=f"{schedule}, {sampler}", **points)
         axes.axhline(level, color="0.4", linewidth=1)

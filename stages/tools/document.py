@@ -16,7 +16,7 @@ from scipy import stats
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.amplified import models
-from stages.analysis.answer import answer
+from stages.analysis.answer import HERE, answer
 from stages.analysis.by_network import by_network, confirmed
 from stages.analysis.named_networks import networks_of_runs, rows_by_network
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
@@ -138,7 +138,7 @@ def blocks() -> dict[str, str]:
     every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), rows_by_network(params, runs)
-    all_late: dict[str, Sequence[Row]] = {"this study's": late, **confirmed(params, runs, claims)}
+    all_late: dict[str, Sequence[Row]] = {HERE: late, **confirmed(params, runs, claims)}
     metrics = by_metric(late, claims["confidence"]) if late else {}
     beside, after_epochs = beside_the_grid(params, runs)
     at_all_T, epochs = [*every, *beside], params.train.epochs

@@ -1,120 +1,239 @@
 """The answer: numbers and words are those of the rows and verdicts, and what it cannot say is one line."""
 
 import math
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ddpm.errors import StudyError
 from stages.analysis import answer
+from stages.analysis.statistics import interval
+from stages.analysis.tables import number
 
 FACTOR = {"linear": 1.0, "sigmoid": 2.0, "cosine": 3.0}
-SAMPLERS = ("ancestral", "clipped", "clipped-first")
+SAMPLERS = {"ancestral": 1.0, "clipped": 1.1, "clipped-first": 1.2}
 
 
 def rows(*seeds: int) -> list[dict[str, Any]]:
-    """FID = factor of the schedule x 1.5 at T = 800 x (1 + seed / 100); the digit classifier sees no schedule."""
+    """FID = factors of schedule and sampler x 1.5 at T = 800 x (1 + seed / 100); the digit classifier sees none."""
     return [
         {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler, "fid_floor": 0.09, "fid_test_images": 0.22}
-        | {"fid": factor * (1.5 if T == 800 else 1) * (1 + seed / 100), "digits_distance": 1 + seed / 100, "kid": -1.0}
+        | {
+            "fid": factor * of_sampler * (1.5 if T == 800 else 1) * (1 + seed / 100),
+            "digits_distance": 1 + seed / 100,
+            "kid": -1.0,
+        }
         | {"fid_infinity": 1.0}
         for schedule, factor in FACTOR.items()
         for T in (50, 800)
         for seed in seeds
-        for sampler in SAMPLERS
+        for sampler, of_sampler in SAMPLERS.items()
     ]
 
 
 CLAIM = {"n": 3, "verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
+SUPPORTED = {"n": 3, "verdict": "supported", "estimate": math.log(1.5), "low": math.log(1.2), "high": math.log(1.8)}
 CLAIMS: dict[str, Any] = {
     "confidence": 0.95,
-    "claims": {"one-step": {"verdict": "supported"}, "cosine-worse": CLAIM},
+    "quality": "fid",
+    "claims": {"one-step": {"verdict": "supported", "n": 3}, "cosine-worse": CLAIM},
     "networks": {},
 }
 AUDIT = [{"schedule": "cosine", "error_gain": 100.2}, {"schedule": "linear", "error_gain": 1.1}]
+ALL_T = (50, 200, 800)
+REPAIRED = {("cosine", "clipped"): 0.34, ("cosine", "clipped-first"): 0.33, ("linear", "clipped"): 1.7}
+
+
+def study(*seeds: int, **of_T_800: float) -> list[dict[str, Any]]:
+    """Cells of three T, no two alike: cosine's FID is three times linear's, with the clip in the first step as low.
+
+    Args:
+        seeds: each with a scatter of its own.
+        of_T_800: factors by schedule at T = 800, in place of 1.4.
+    """
+    rng = np.random.default_rng(7)
+    scatter = {key: math.exp(0.02 * rng.normal()) for key in cells_of(3, 4, 5, 6, 7)}
+    return [
+        {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler, "fid_floor": 0.09, "fid_test_images": 0.22}
+        | {"fid": fid * FACTOR[schedule] * REPAIRED.get((schedule, sampler), 1) * scatter[schedule, T, seed, sampler]}
+        | {"kid": -1.0 if schedule == "linear" else 0.1 * T * FACTOR[schedule] * (1 + seed) ** len(sampler)}
+        for schedule, T, seed, sampler in cells_of(*seeds)
+        for fid in ({50: 1.0, 200: 1.9, 800: of_T_800.get(schedule, 1.4)}[T],)
+    ]
+
+
+def cells_of(*seeds: int) -> list[tuple[str, int, int, str]]:
+    return [
+        (schedule, T, seed, sampler) for schedule in FACTOR for T in ALL_T for seed in seeds for sampler in SAMPLERS
+    ]
+
+
+def fids(table: list[dict[str, Any]], schedule: str, sampler: str, *all_T: int) -> list[float]:
+    """Mean log FID over T, one a seed."""
+    wanted = [row for row in table if (row["schedule"], row["sampler"]) == (schedule, sampler) and row["T"] in all_T]
+    seeds = sorted({row["seed"] for row in wanted})
+    return [float(np.mean([math.log(row["fid"]) for row in wanted if row["seed"] == seed])) for seed in seeds]
+
+
+def expected(above: list[float], below: list[float], times: str = "") -> str:
+    """The geometric mean of the ratios and its interval, as they are written."""
+    logs = np.subtract(above, below)
+    low, high = np.exp(interval(logs, 0.95))
+    return f"{number(math.exp(logs.mean()))}{times} ({number(low)} to {number(high)})"
 
 
 def said(table: list[dict[str, Any]], *, audit: Any = AUDIT, claims: Any = CLAIMS, **others: Any) -> str:
-    basis, points = answer.answer({"own": table} | others, audit, claims)
+    basis, points = answer.answer({answer.HERE: table} | others, audit, claims)
     return " ".join([f"{basis}:", *points])
 
 
-def scattered(table: list[dict[str, Any]], **factors: float) -> list[dict[str, Any]]:
-    """FID at T = 800 times a factor by schedule, and times 1.1 ** (seed - 4), so that intervals have a width."""
-    return [
-        row
-        | ({"fid": row["fid"] * factors.get(row["schedule"], 1) * 1.1 ** (row["seed"] - 4)} if row["T"] == 800 else {})
+def test_the_basis_is_what_the_numbers_are() -> None:
+    text = said(study(3, 4, 5))
+    assert text.startswith(
+        "FID: lower is better; real images held out of the training set have 0.09, those of the test set 0.22; ratios: "
+        "geometric means over 3 training seeds, with 95 % confidence intervals: Without the clip"
+    )
+    no_test_images = [row | {"fid_test_images": None} for row in study(3)]
+    assert "have 0.09; ratios: of one training seed: Without" in said(no_test_images)
+    of_linear = [row for row in study(6, 7) if row["schedule"] == "linear"]
+    assert "means over 3 training seeds, with" in said(study(3, 4, 5) + of_linear), "seeds with all schedules"
+
+
+def test_the_cause_has_the_ratios_before_and_after() -> None:
+    table = study(3, 4, 5)
+    linear = fids(table, "linear", "ancestral", *ALL_T)
+    whole, first = (fids(table, "cosine", sampler, *ALL_T) for sampler in ("ancestral", "clipped-first"))
+    assert (
+        f"Cosine's FID is {expected(whole, linear, ' times')} linear's because of one step: its first reverse step, "
+        "from t = T, multiplies the network's error by 100 at every T. With x_0 clipped in that step alone, it is "
+        f"{expected(first, linear, ' times')} linear's."
+    ) in said(table)
+    fewer = [row for row in table if row["seed"] < 5 or row["sampler"] != "clipped-first"]
+    of_two = expected(first[:2], linear[:2], " times").replace(")", "; 2 seeds)")
+    assert f"in that step alone, it is {of_two} linear's" in said(fewer)
+    two = [{"schedule": "cosine", "error_gain": gain} for gain in (100.0, 31.6, None, 31.6)]
+    assert "the network's error by 31.6 to infinity. With x_0" in said(table, audit=two)
+
+
+@pytest.mark.parametrize("broken", ["no verdict", "on the threshold", "cosine no worse", "not repaired"])
+def test_no_cause_is_named_without_all_of_its_evidence(broken: str) -> None:
+    table, verdict = study(3, 4, 5), {"no verdict": "undecided"}.get(broken, broken)
+    step = {"verdict": "supported" if broken.endswith(("worse", "repaired")) else verdict, "n": 3}
+    factor = {"cosine no worse": ("ancestral", 0.33), "not repaired": ("clipped-first", 2.0)}.get(broken, ("", 1.0))
+    table = [
+        row | {"fid": row["fid"] * (factor[1] if (row["schedule"], row["sampler"]) == ("cosine", factor[0]) else 1)}
         for row in table
     ]
+    text = said(table, claims=CLAIMS | {"claims": CLAIMS["claims"] | {"one-step": step}})
+    assert "because of" not in text
+    assert (
+        "with x_0 clipped in its first reverse step alone, which, from t = T, multiplies the network's error by" in text
+    )
 
 
-def test_the_sentences_have_the_numbers() -> None:
-    first_steps = [
-        row | {"fid": 0.3 * row["fid"]} if row["sampler"] == "clipped-first" else row for row in rows(3, 4, 5)
+def test_what_more_steps_do_has_the_ratios() -> None:
+    table = study(3, 4, 5)
+    kinds = (("linear", "ancestral"), ("sigmoid", "ancestral"), ("cosine", "clipped"), ("cosine", "ancestral"))
+    linear, sigmoid, clipped, without = (expected(fids(table, *kind, 800), fids(table, *kind, 50)) for kind in kinds)
+    assert (
+        "Raising T from 50 to 800, in training and sampling together, does not lower FID with this study's network: "
+        f"it multiplies it by {linear} on linear, {sigmoid} on sigmoid and {clipped} on cosine with the clip; "
+        f"{without} on cosine without it. Without"
+    ) in said(table)
+
+
+def test_whether_more_steps_help_is_said_where_the_seeds_tell() -> None:
+    for schedule in ("linear", "sigmoid", "cosine"):
+        for factor in (0.5, 1.0):
+            text = said(study(3, 4, 5, **{schedule: factor}))
+            assert "together, multiplies FID by" in text, (schedule, factor)
+    assert "on cosine without it, which leaves it open there. Without" in said(study(3, 4, 5, cosine=1.0))
+    assert "on cosine without it. Without" in said(study(3, 4, 5, cosine=0.5))
+    better = [
+        row | {"fid": 0.2 * row["fid"]} if without_clip(row) and row["T"] == 800 else row for row in study(3, 4, 5)
     ]
-    of_two = [row for row in first_steps if row["seed"] < 5 or row["sampler"] != "clipped-first"]
-    text = said(of_two)
-    assert text.startswith("FID: lower is better, real test images have 0.22; ratios: geometric means over 3 training")
-    assert "Cosine is worse than linear because of one step" in text
-    assert "by 100 at every T" in text
-    assert "in that step alone, cosine's FID is 0.90 times (2 seeds) linear's. Raising T from 50 to 800" in text
-    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here." in text
-    assert "cosine's FID is 3.00 times linear's. Raising" in said(rows(3, 4, 5)), "of all seeds"
+    assert "together, multiplies FID by" in said(better), "cosine without the clip becomes better"
+    assert re.search(r"together, multiplies FID by \d\.\d\d on linear, ", said(study(3))), "no interval, no conclusion"
+    one_T = [row for row in study(3, 4, 5) if row["T"] == 200]
+    assert "Raising T" not in said(one_T)
 
 
-def test_kid_is_said_where_it_is_positive() -> None:
-    kid = {"linear": 1.0, "sigmoid": 4.0, "cosine": 3.0}
-    text = said([row | {"kid": kid[row["schedule"]]} for row in rows(3, 4, 5)])
-    assert "open whether cosine is worse here; by KID, another distance in the same features, it is 0.75 times." in text
+def without_clip(row: dict[str, Any]) -> bool:
+    return bool(row["schedule"] == "cosine" and row["sampler"] == "ancestral")
+
+
+def test_cosine_and_sigmoid_are_compared_by_both_distances() -> None:
+    table = study(3, 4, 5)
+    assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here by FID; by KID, " in (
+        said(table)
+    )
+    assert "another distance in the same features, it is 1.50 times." in said(table)
+    one_seed = [row | {"kid": -1.0 if row["seed"] > 3 else row["kid"]} for row in table]
+    assert "in the same features, it is 1.50 times (1 seed)." in said(one_seed)
+    assert "KID" not in said([row | {"kid": -1.0} for row in table])
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        (SUPPORTED, "1.50 times (1.20 to 1.80) sigmoid's, so cosine is worse here by FID"),
+        (SUPPORTED | {"verdict": "refuted"}, "sigmoid's, which leaves open whether cosine is worse here by FID"),
+        (SUPPORTED | {"verdict": "on the threshold"}, "sigmoid's, which leaves open whether cosine is worse here"),
+        (
+            {"n": 3, "verdict": "refuted", "estimate": -0.5, "low": -0.6, "high": -0.4},
+            "0.61 times (0.55 to 0.67) sigmoid's, so cosine is not worse here by FID",
+        ),
+    ],
+)
+def test_a_verdict_that_the_loss_decides_is_none_on_fid(claim: dict[str, Any], says: str) -> None:
+    assert says in said(study(3, 4, 5), claims=CLAIMS | {"claims": CLAIMS["claims"] | {"cosine-worse": claim}})
 
 
 def test_other_networks_are_said_by_their_verdicts() -> None:
     there = {"verdict": "supported", "estimate": math.log(18), "low": math.log(9), "high": math.log(36), "n": 3}
-    found = {name: {"claims": {"cosine-worse": there | more}} for name, more in (("a", {}), ("b", CLAIM))}
-    text = said(rows(3, 4, 5), claims=CLAIMS | {"networks": found | {"c": {"claims": {}}}})
-    assert "is worse here. With a, cosine's FID is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is" in text
-    assert text.endswith("so cosine is worse there.")
-    found["a"]["claims"]["one-step"] = {"verdict": "supported"}
-    text = said(rows(3, 4, 5), claims=CLAIMS | {"networks": found})
-    assert text.endswith("sigmoid's, so cosine is worse there, again because of that step.")
+    found: dict[str, Any] = {"a": {"cosine-worse": there}, "b": {"cosine-worse": CLAIM | {"n": 2}}, "c": {}}
+    found["d"] = {"cosine-worse": {"verdict": "not tested", "n": 0}}
+    networks = {name: {"claims": claims} for name, claims in found.items()}
+    text = said(study(3, 4, 5), claims=CLAIMS | {"networks": networks})
+    assert text.endswith(
+        "With a, it is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse there. With b, it is 1.50 "
+        "times (2 seeds) sigmoid's, which leaves open whether cosine is worse there."
+    )
+    found["a"]["one-step"] = {"verdict": "supported"}
+    explains = " With a, the first reverse step alone explains what the clip gains cosine"
+    assert said(study(3, 4, 5), claims=CLAIMS | {"networks": networks}).endswith(f"{explains}, too.")
+    unsure = {"claims": CLAIMS["claims"] | {"one-step": {"verdict": "undecided", "n": 3}}}
+    assert said(study(3, 4, 5), claims=CLAIMS | {"networks": networks} | unsure).endswith(f"{explains}.")
+    found["b"]["one-step"] = {"verdict": "supported"}
+    assert " With a and with b, the first reverse step" in said(study(3), claims=CLAIMS | {"networks": networks})
 
 
 def test_the_lowest_schedule_is_that_of_each_network() -> None:
-    assert "Without the clip, the linear schedule has the lowest FID with each network below." in said(rows(3, 4, 5))
-    no_sigmoid = [row for row in rows(3) if row["schedule"] != "sigmoid"]
-    assert "the linear schedule has the lowest FID with each" in said(rows(3, 4, 5), partial=no_sigmoid)
-    other = [row | {"fid": 0.1} if row["schedule"] == "cosine" else row for row in rows(3)]
-    clipped = [row | {"fid": 0.1} if row["sampler"] == "clipped" else row for row in rows(3)]
-    text = said(rows(3, 4, 5), a=other, b=clipped)
-    assert "Without the clip, the lowest FID has linear with own and b and cosine with a. Cosine is" in text
-
-
-def test_the_cause_is_said_by_its_verdict() -> None:
-    unsure = CLAIMS | {"claims": CLAIMS["claims"] | {"one-step": CLAIM}}
-    assert "That cosine is worse than linear because of one step is undecided: its first reverse" in (
-        said(rows(3, 4, 5), claims=unsure)
+    everywhere = "Without the clip, the linear schedule has the lowest FID with each network below."
+    assert everywhere in said(study(3, 4, 5))
+    no_sigmoid = [row for row in study(3) if row["schedule"] != "sigmoid"]
+    cosine_only = [row | {"fid": 0.1} for row in study(3) if row["schedule"] == "cosine"]
+    assert everywhere in said(study(3), partial=no_sigmoid, alone=cosine_only), "only networks with all schedules"
+    apart = [row for row in study(3, 4, 5) if row["schedule"] == [*FACTOR][row["seed"] - 3]]
+    assert everywhere in said(study(3), apart=[row | {"fid": 1 / row["fid"]} for row in apart])
+    clipped = [row | {"fid": 0.01} if row["sampler"] == "clipped" else row for row in study(3)]
+    assert everywhere in said(study(3), clipped=clipped)
+    other = [row | {"fid": 0.1} if row["schedule"] == "cosine" else row for row in study(3)]
+    depends = (
+        "Which schedule has the lowest FID without the clip depends on the network: linear has it with this study's"
     )
-    two = [{"schedule": "cosine", "error_gain": gain} for gain in (100.0, 31.6, None, 31.6)]
-    assert "the network's error by 32 to infinity. With x_0" in said(rows(3, 4, 5), audit=two)
-
-
-def test_what_more_steps_do_is_said_where_the_seeds_tell() -> None:
-    text = said(scattered(rows(3, 4, 5)))
-    assert "Raising T from 50 to 800, in training and sampling together, does not lower this network's FID: it" in text
-    assert "FID: it becomes 1.50 times (1.18 to 1.90) as large on linear, 1.50 times (1.18 to 1.90) on sigmoid" in text
-    assert "on cosine with the clip; on cosine without it 1.50 times (1.18 to 1.90). Without the clip" in text
-    once = said(rows(3))
-    assert "together, changes this network's FID: it becomes 1.50 times as large on linear, 1.50 times on" in once
-    assert "on cosine with the clip; on cosine without it 1.50 times. Without the clip" in once
-    lower = said(scattered(rows(3, 4, 5), sigmoid=0.5))
-    assert (
-        "together, changes this network's FID: it becomes 1.50 times (1.18 to 1.90) as large on linear, 0.75" in lower
-    )
-    unsure = said(scattered(rows(3, 4, 5), linear=0.7))
-    assert "together, changes this network's FID: it becomes 1.05 times (0.83 to 1.33) as" in unsure
-    assert "on cosine without it 1.50 times (1.18 to 1.90)." in unsure
-    level = said(scattered(rows(3, 4, 5), cosine=0.7))
-    assert "on cosine with the clip; on cosine without it the seeds differ too much to tell. Without" in level
+    assert f"{depends} network and b, cosine has it with a. Cosine's" in said(study(3), a=other, b=clipped)
+    lucky = [
+        row | {"fid": 0.001} if row["schedule"] == "cosine" and row["seed"] == 3 else row for row in study(3, 4, 5)
+    ]
+    unlucky = [
+        row | {"fid": 5.0} if row["schedule"] == "linear" and row["seed"] == 3 else row for row in study(3, 4, 5)
+    ]
+    text = said(study(3), lucky=lucky, unlucky=[row for row in unlucky if row["T"] == 50])
+    assert "cosine has it with lucky." in text, "of geometric means"
+    assert "network and unlucky, cosine" in text, "not the lowest of a single model"
 
 
 @pytest.mark.parametrize(
@@ -126,8 +245,8 @@ def test_what_more_steps_do_is_said_where_the_seeds_tell() -> None:
     ],
 )
 def test_what_is_missing_is_one_line(absent: dict[str, Any], says: str) -> None:
-    left = [row for row in rows(3, 4, 5) if not row.items() >= absent.items()]
-    assert answer.lacking(rows(3, 4, 5), CLAIMS) == ""
+    left = [row for row in study(3, 4, 5) if not row.items() >= absent.items()]
+    assert answer.lacking(study(3, 4, 5), CLAIMS) == ""
     assert answer.lacking(left, CLAIMS) == says
     with pytest.raises(StudyError, match=f"lacks {says}, which the answer names.*make campaign ONLY=first-step-3"):
         said(left)
@@ -140,9 +259,12 @@ def test_cells_of_other_seeds_do_not_make_a_whole() -> None:
     assert answer.lacking(halves, CLAIMS) == "a seed with ancestral on sigmoid at all T"
 
 
-def test_without_seeds_or_verdict_nothing_is_answered() -> None:
+def test_without_seeds_verdicts_or_fid_nothing_is_answered() -> None:
+    table = study(3, 4, 5)
     assert answer.lacking([], CLAIMS) == "a confirmatory seed"
-    untested = CLAIMS | {"claims": {"one-step": CLAIM, "cosine-worse": {"verdict": "not tested"}}}
-    assert answer.lacking(rows(3, 4, 5), untested) == "a verdict on cosine-worse"
+    assert answer.lacking(table, CLAIMS | {"quality": "kid"}) == "claims on FID"
+    assert answer.lacking(table, CLAIMS | {"claims": {"cosine-worse": CLAIM}}) == "a verdict on one-step"
+    untested = CLAIMS | {"claims": CLAIMS["claims"] | {"cosine-worse": {"verdict": "not tested", "n": 0}}}
+    assert answer.lacking(table, untested) == "a verdict on cosine-worse"
     with pytest.raises(StudyError, match="lacks a verdict on cosine-worse, which the answer names"):
-        said(rows(3, 4, 5), claims=untested)
+        said(table, claims=untested)

@@ -1,6 +1,11 @@
 """A row a network: ranges of single models, and the ratios at the T that all networks share."""
 
-from stages.analysis.by_network import by_network
+import pytest
+
+from ddpm.errors import StudyError
+from stages.analysis import by_network as module
+from stages.analysis.by_network import by_network, confirmed
+from stages.support import settings
 from tests.stages.analysis.test_answer import rows
 
 
@@ -17,7 +22,7 @@ def test_a_row_a_network() -> None:
     assert {len(line) for line in lines} == {len(header)}
     own, other, few = lines
     assert own[:2] == ["own (3 seeds, T = 50, 800)", "1.03 to 1.58"]
-    assert own[4] == own[3] != own[1]
+    assert own[2:6] == ["2.06 to 3.15", "3.09 to 4.73", "3.71 to 5.67", "3.40 to 5.20"]
     assert own[-1] == "1.50 at T = 50; 1.50 at T = 800"
     assert other[4] == "not run"
     assert other[-1] == "1.50 at T = 50; 0.75 at T = 800"
@@ -41,7 +46,7 @@ def test_the_ratios_of_all_networks_are_at_the_T_that_they_share() -> None:
 def test_other_seeds_are_beside_the_range() -> None:
     once = [row for row in rows(3, 4, 5) if row["seed"] == 3 or row["sampler"] != "clipped-first"]
     (line,) = by_network({"own": once}, 0.95)[1]
-    assert line[3:6] == ["3.09 to 4.73", "3.09 to 4.63 (seed 3)", "3.09 to 4.73"]
+    assert line[3:6] == ["3.09 to 4.73", "3.71 to 5.56 (seed 3)", "3.40 to 5.20"]
     of_cosine = [row for row in rows(3, 4, 5, 6, 7) if row["seed"] < 6 or row["schedule"] == "cosine"]
     apart = [row for row in of_cosine if row["seed"] in (3, 5, 6) or row["sampler"] != "clipped-first"]
     (line,) = by_network({"own": apart}, 0.95)[1]
@@ -49,3 +54,29 @@ def test_other_seeds_are_beside_the_range() -> None:
     assert line[1] == "1.03 to 1.58"
     assert line[3].endswith(" (seeds 3 to 7)")
     assert line[4].endswith(" (seeds 3, 5, 6)")
+
+
+def test_a_seed_counts_by_its_cells_without_the_clip() -> None:
+    clipped_only = [row for row in rows(6) if row["sampler"] != "ancestral"]
+    (line,) = by_network({"own": rows(3, 4, 5) + clipped_only}, 0.95)[1]
+    assert line[0] == "own (3 seeds, T = 50, 800)"
+
+
+def test_the_ratio_is_of_the_seeds_of_the_row() -> None:
+    of_two = [row | {"fid": 9 * row["fid"]} for row in rows(6) if row["schedule"] == "cosine"]
+    of_two += [row for row in rows(6) if row["schedule"] == "sigmoid"]
+    (line,) = by_network({"own": rows(3, 4, 5) + of_two}, 0.95)[1]
+    assert line[-1] == "1.50 at T = 50; 1.50 at T = 800"
+
+
+def test_other_networks_have_the_seeds_and_T_of_their_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"a": rows(3, 4, 5), "without seeds": rows(3)}
+    monkeypatch.setattr(module, "rows_by_network", lambda *_: found)
+    verdicts = {"a": {"seeds": [3, 5], "T": [800]}, "without seeds": {"seeds": [], "T": [50]}}
+    params = settings.Params.model_construct()
+    (name, chosen), *more = confirmed(params, [], {"networks": verdicts}).items()
+    assert (name, more) == ("a", [])
+    assert {(row["seed"], row["T"]) for row in chosen} == {(3, 800), (5, 800)}
+    assert len(chosen) == 18
+    with pytest.raises(StudyError, match=r"names the network 'b', which conf/networks.yaml lacks.*dvc repro claims"):
+        confirmed(params, [], {"networks": verdicts | {"b": verdicts["a"]}})

@@ -43,23 +43,38 @@ def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     assert [t.get_text() for t in axes.get_xticklabels()] == ["50", "100"]
 
 
-def test_a_network_a_panel_with_a_line_a_seed_and_the_mean_of_the_seeds() -> None:
-    other = [row | {"fid": 10 * row["fid"]} for row in ROWS if row["schedule"] == "linear" and row["seed"] == 1]
-    own, beside = quality.distance_by_network({"own": ROWS, "other": other}, "extractor x").axes
+def test_a_network_a_panel_with_a_line_a_seed_and_the_mean_of_three_seeds() -> None:
+    third = [row | {"seed": 2, "fid": 3 * row["fid"]} for row in ROWS if row["seed"] == 1]
+    other = [row | {"fid": 10 * row["fid"], "T": 4 * row["T"]} for row in ROWS if row["schedule"] == "linear"][::-1]
+    figure = quality.distance_by_network({"own": [*third, *ROWS], "other": other}, "extractor x")
+    own, beside = figure.axes
     assert [axes.get_title() for axes in (own, beside)] == ["own", "other"]
     assert own.get_ylim() == beside.get_ylim()
     assert own.get_xlim() == beside.get_xlim()
-    for axes, seeds, factor, kinds in ((own, 2, 1, 4), (beside, 1, 10, 2)):
-        *lines, _ = axes.lines  # the last is the baseline
-        means = {str(line.get_label()): line for line in lines if line.get_linestyle() == "None"}
-        assert len(lines) == kinds * (seeds + 1) + (4 - kinds)
-        linear = means["linear, ancestral"]
-        of_seeds = np.array([[2.0, 6.0], [4.0, 8.0]])[-seeds:] * factor
-        np.testing.assert_allclose(np.asarray(linear.get_ydata(), float), np.exp(np.log(of_seeds).mean(axis=0)))
-        drawn = [np.asarray(line.get_ydata(), float) for line in lines if line.get_linestyle() != "None"]
-        assert all(any(np.array_equal(seed, line) for line in drawn) for seed in of_seeds)
-        assert list(map(float, np.asarray(linear.get_xdata(), float))) == [50, 100]
-    assert np.asarray(means["cosine, clipped"].get_ydata()).size == 0
+    assert [tick.get_text() for tick in beside.get_xticklabels()] == ["50", "100", "200", "400"]
+    assert own.get_ylabel() == "FID, lower is better (grey: real images, 0.50)"
+    for axes, factor, all_T in ((own, 1.0, [50, 100]), (beside, 10.0, [200, 400])):
+        *lines, baseline = axes.lines
+        assert set(np.asarray(baseline.get_ydata(), float)) == {0.5}
+        seeds = [line for line in lines if line.get_linestyle() != "None"]
+        drawn = [(line.get_linestyle(), [float(y) for y in np.asarray(line.get_ydata())]) for line in seeds]
+        assert ("-", [2.0 * factor, 6.0 * factor]) in drawn, "linear, ancestral, seed 0"
+        assert ("--", [3.0 * factor, 7.0 * factor]) in drawn, "linear, clipped, seed 0"
+        assert all([float(x) for x in np.asarray(line.get_xdata())] == all_T for line in seeds)
+    means = {str(line.get_label()): line for line in own.lines if line.get_linestyle() == "None"}
+    assert set(means) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS}
+    expected = np.cbrt([2.0 * 4.0 * 12.0, 6.0 * 8.0 * 24.0])
+    np.testing.assert_allclose(np.asarray(means["linear, ancestral"].get_ydata(), float), expected)
+    fills = {name: (line.get_fillstyle(), line.get_marker()) for name, line in means.items()}
+    assert fills["linear, ancestral"] == ("full", "o")
+    assert fills["linear, clipped"] == ("none", "s")
+    assert means["linear, clipped"].get_color() == means["linear, ancestral"].get_color()
+    assert means["linear, clipped"].get_color() != means["cosine, clipped"].get_color()
+    legend = own.get_legend()
+    assert legend
+    assert {text.get_text() for text in legend.get_texts()} == set(means)
+    of_two = [line for line in beside.lines if line.get_linestyle() == "None"]
+    assert all(np.asarray(line.get_ydata()).size == 0 for line in of_two), "a mean of two seeds"
 
 
 def test_a_band_needs_three_seeds_and_other_T_are_beside_the_reports() -> None:
