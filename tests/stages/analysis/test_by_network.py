@@ -6,7 +6,7 @@ from ddpm.errors import StudyError
 from stages.analysis import by_network as module
 from stages.analysis.by_network import by_network, confirmed
 from stages.support import settings
-from tests.stages.analysis.test_answer import rows
+from tests.stages.analysis.planted_fids import rows
 
 
 def test_a_row_a_network() -> None:

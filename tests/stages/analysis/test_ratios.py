@@ -6,7 +6,7 @@ import pytest
 
 from stages.analysis import ratios
 from stages.analysis.tables import results
-from tests.stages.analysis.test_answer import rows
+from tests.stages.analysis.planted_fids import rows
 
 
 def test_a_ratio_has_the_interval_of_the_seeds() -> None:

@@ -1,7 +1,7 @@
 """Ratios over the seeds, in the words of the documents."""
 
 from stages.tools import ratio_tables
-from tests.stages.analysis.test_answer import rows
+from tests.stages.analysis.planted_fids import rows
 
 
 def test_the_metrics_side_by_side() -> None:
