@@ -30,10 +30,12 @@ def lacking(rows: Sequence[Row], claims: Row) -> str:
         return "a confirmatory seed"
     table = results(rows)
     all_T, logs = table["T"].unique(), logs_of(table, "fid")
-    for schedule, sampler in NEEDED:
-        cells = [(schedule, sampler, T) for T in all_T]
+    of_kinds = {kind: [(*kind, T) for T in all_T] for kind in NEEDED}
+    for (schedule, sampler), cells in of_kinds.items():
         if not {*cells} <= {*logs.columns} or logs[cells].dropna().empty:
             return f"a seed with {sampler} on {schedule} at all T"
+    if logs[[cell for cells in of_kinds.values() for cell in cells]].dropna().empty:
+        return "one seed with all of the cells"
     if claims["quality"] != "fid":
         return "claims on FID"
     untested = [name for name in ("cosine-worse", "one-step") if claims["claims"].get(name, {}).get("n", 0) == 0]
@@ -47,8 +49,7 @@ class _Study:
         self.table, self.confidence = results(rows), confidence
         self.all_T: list[int] = sorted(self.table["T"].unique().tolist())
         self.logs = logs_of(self.table, "fid")
-        whole = self.logs[[cell for schedule in SCHEDULES for cell in self.all_of(schedule, "ancestral")]].dropna()
-        self.seeds = len(whole)
+        self.seeds = len(self.logs[[cell for name in SCHEDULES for cell in self.all_of(name, "ancestral")]].dropna())
 
     def all_of(self, schedule: str, sampler: str) -> list[tuple[str, str, int]]:
         return [(schedule, sampler, T) for T in self.all_T]
@@ -146,10 +147,9 @@ def _of_claim(claim: Row) -> Ratio:
 
 def _so(claim: Row, where: str) -> str:
     """What follows for FID from cosine-worse, which is about the loss, too: refuted, it need not mean a lower FID."""
-    found = _of_claim(claim)
     if claim["verdict"] == "supported":
         return f"so cosine is worse {where}"
-    if claim["verdict"] == "refuted" and found.high < 1:
+    if claim["verdict"] == "refuted" and _of_claim(claim).high < 1:
         return f"so cosine is not worse {where}"
     return f"which leaves open whether cosine is worse {where}"
 

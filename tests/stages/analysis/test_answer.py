@@ -196,6 +196,11 @@ def test_cells_of_other_seeds_do_not_make_a_whole() -> None:
     assert answer.lacking(halves, CLAIMS) == "a seed with ancestral on sigmoid at all T"
 
 
+def test_cells_that_no_seed_has_together_do_not_make_a_whole() -> None:
+    apart = [row for row in study(3, 4, 5) if row["schedule"] == [*FACTOR][row["seed"] - 3]]
+    assert answer.lacking(apart, CLAIMS) == "one seed with all of the cells"
+
+
 def test_without_seeds_verdicts_or_fid_nothing_is_answered() -> None:
     table = study(3, 4, 5)
     assert answer.lacking([], CLAIMS) == "a confirmatory seed"
