@@ -47,13 +47,18 @@ def test_the_reports_network() -> None:
     )
 
 
-def test_a_further_T_of_the_reports_network() -> None:
-    fid = {key: f"{value:.2f}" for key, value in fid_of("report-network-100").items()}
-    linear, cosine, sigmoid = (fid[schedule, 100, 5, "ancestral"] for schedule in ("linear", "cosine", "sigmoid"))
+def test_further_T_of_the_reports_network() -> None:
+    every = fid_of("report-network-100") | fid_of("report-network-400")
+    fid = {(schedule, T, sampler): f"{value:.2f}" for (schedule, T, _, sampler), value in every.items()}
+    assert {seed for _, _, seed, _ in every} == {5}
     findings_say(
-        f"Seed 5 has T = 100, too: without the clip cosine's FID is {cosine} there, linear's {linear} and sigmoid's "
-        f"{sigmoid}; with it cosine's is {fid['cosine', 100, 5, 'clipped']}."
+        f"Seed 5 has T = 100 and 400, too: without the clip cosine's FID is {fid['cosine', 100, 'ancestral']} and "
+        f"{fid['cosine', 400, 'ancestral']} there, linear's {fid['linear', 100, 'ancestral']} and "
+        f"{fid['linear', 400, 'ancestral']}; with it cosine's is {fid['cosine', 100, 'clipped']} and "
+        f"{fid['cosine', 400, 'clipped']}. Sigmoid has T = 100 only, without the clip "
+        f"{fid['sigmoid', 100, 'ancestral']}."
     )
+    assert ("sigmoid", 400, "ancestral") not in fid
 
 
 def test_the_first_step_of_the_reports_network() -> None:
