@@ -190,7 +190,7 @@ def test_no_other_distance_is_quoted_by_hand(path: Any) -> None:
     numbers = set(re.findall(r"\b(\d+\.\d+) times|FIDs? (?:of|is|has)? ?(\d+\.\d+)", plain(str(path))))
     # tests of this file, of the other test_numbers have these
     known = {"0.39", "0.59", "0.70", "0.71", "0.89", "0.90", "1.26", "1.27", "1.35", "1.37", "1.43", "1.62", "1.64"}
-    known |= {"0.41", "2.0", "3.39", "18.3"}
+    known |= {"0.41", "2.0", "3.39", "9.64", "18.3"}
     written = [row for name in ("amplified", "metrics") for row in table("docs/findings.md", name).values()]
     known |= {number for row in written for number in " ".join(row.values()).split()}
     assert {a or b for a, b in numbers} <= known
