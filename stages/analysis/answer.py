@@ -176,7 +176,7 @@ def _elsewhere(networks: Row, here: str) -> list[str]:
     for name, claims in tested.items():
         worse = claims["cosine-worse"]
         times = _of_claim(worse).times(number_of_seeds(worse["n"]))
-        said.append(f"With {name}, it is {times} sigmoid's, {_so(worse, 'there')}.")
+        said.append(f"With {name}, cosine's FID is {times} sigmoid's, {_so(worse, 'there')}.")
     alike = [name for name, claims in tested.items() if claims.get("one-step", {}).get("verdict") == "supported"]
     if alike:
         names, too = _listed([f"with {name}" for name in alike]), ", too" if here == "supported" else ""

@@ -135,8 +135,8 @@ def test_other_networks_are_said_by_their_verdicts() -> None:
     networks = {name: {"claims": claims} for name, claims in found.items()}
     text = said(study(3, 4, 5), claims=CLAIMS | {"networks": networks})
     assert text.endswith(
-        "With a, it is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse there. With b, it is 1.50 "
-        "times (2 seeds) sigmoid's, which leaves open whether cosine is worse there."
+        "With a, cosine's FID is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse there. "
+        "With b, cosine's FID is 1.50 times (2 seeds) sigmoid's, which leaves open whether cosine is worse there."
     )
     found["a"]["one-step"] = {"verdict": "supported"}
     explains = " With a, the first reverse step alone explains what the clip gains cosine"
