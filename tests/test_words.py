@@ -143,3 +143,11 @@ def test_a_banned_phrase_is_found_in_any_case_and_across_lines(text: str) -> Non
 
 def test_similar_terms_are_not_banned() -> None:
     assert found("judgement, a wording, the output level, a level without noise") == []
+
+
+def test_the_first_screen_has_the_question_the_figure_and_the_answer() -> None:
+    first, _, rest = (ROOT / "README.md").read_text().partition("<!-- end answer -->")
+    lines = [line for line in first.strip().split("\n") if not line.startswith("<!--")]
+    assert len(lines) <= 25
+    assert "metrics/figures/fid_of_T.png" in first
+    assert re.match(r"\s+The report's claims, tested:\s+<!-- begin verdicts -->", rest), "the claims come next"

@@ -81,8 +81,7 @@ def _basis(study: _Study) -> str:
 def _lowest(networks: Mapping[str, Sequence[Row]]) -> str:
     """The schedule of the lowest FID without the clip, with each network: means over the T and seeds that have all."""
     best: dict[str, list[str]] = {}
-    for name, rows in networks.items():
-        table = results(rows)
+    for name, table in ((name, results(rows)) for name, rows in networks.items()):
         chosen = table[(table["sampler"] == "ancestral") & table["schedule"].isin(SCHEDULES)]
         fids = chosen.pivot(index=["T", "seed"], columns="schedule", values="fid").reindex(columns=SCHEDULES).dropna()
         if len(fids):
@@ -104,15 +103,15 @@ def _cause(study: _Study, schedules: Sequence[Row], verdict: str) -> str:
     """Cosine against linear, and what its first reverse step has to do with it."""
     linear = study.all_of("linear", "ancestral")
     whole, first = (study.ratio(study.all_of("cosine", sampler), linear) for sampler in ("ancestral", "clipped-first"))
-    step = f"from t = T, multiplies the network's error {_gain(schedules)}"
+    step = f"which multiplies the network's error {_gain(schedules)}"
     if verdict == "supported" and whole.low > 1 >= first.low:
         return (
-            f"Cosine's FID is {study.times(whole)} linear's because of one step: its first reverse step, {step}. With "
-            f"x_0 clipped in that step alone, it is {study.times(first)} linear's."
+            f"Cosine's FID is {study.times(whole)} linear's because of its first reverse step, {step}: with x_0 "
+            f"clipped in that step alone it is {study.times(first)} linear's."
         )
     return (
         f"Cosine's FID is {study.times(whole)} linear's, and {study.times(first)} with x_0 clipped in its first "
-        f"reverse step alone, which, {step}."
+        f"reverse step alone, {step}."
     )
 
 
@@ -129,13 +128,13 @@ def _of_T(study: _Study) -> list[str]:
     cells = {name: study.all_of(*kind) for name, kind in kinds.items()}
     found = {name: study.ratio(of_T[-1:], of_T[:1]) for name, of_T in cells.items()}
     *sure, without = found.values()
-    parts = [f"{one.factor_of(study.seeds)} on {name}" for name, one in found.items()]
+    *parts, last = (f"{one.factor_of(study.seeds)} on {name}" for name, one in found.items())
     unsure = ", which leaves it open there" if 0 < without.low < 1 < without.high < math.inf else ""
     never_lower = all(one.low > 1 for one in sure) and without.high >= 1
     says = "does not lower FID with this study's network: it multiplies it by" if never_lower else "multiplies FID by"
     return [
-        f"Raising T from {study.all_T[0]} to {study.all_T[-1]}, in training and sampling together, {says} "
-        f"{_listed(parts[:-1])}; {parts[-1]}{unsure}."
+        f"Raising T from {study.all_T[0]} to {study.all_T[-1]} (in training and sampling) {says} {_listed(parts)}; "
+        f"{last}{unsure}."
     ]
 
 
@@ -160,8 +159,8 @@ def _worse(study: _Study, claim: Row) -> str:
     cosine, sigmoid = (study.all_of(schedule, "ancestral") for schedule in ("cosine", "sigmoid"))
     kid = ratio(logs, cosine, sigmoid, study.confidence)
     by_kid = f"; by KID, another distance in the same features, it is {study.times(kid)}" if kid else ""
-    times = study.times(_of_claim(claim))
-    return f"Without the clip cosine's FID is {times} sigmoid's, {_so(claim, 'here by FID')}{by_kid}."
+    so = _so(claim, "here by FID")
+    return f"Without the clip cosine's FID is {study.times(_of_claim(claim))} sigmoid's, {so}{by_kid}."
 
 
 def _elsewhere(networks: Row, here: str) -> list[str]:
@@ -172,16 +171,17 @@ def _elsewhere(networks: Row, here: str) -> list[str]:
         here: the verdict on one-step with this study's network.
     """
     tested = {name: of["claims"] for name, of in networks.items() if of["claims"].get("cosine-worse", {}).get("n")}
-    said = []
+    compared: list[str] = []
     for name, claims in tested.items():
         worse = claims["cosine-worse"]
         times = _of_claim(worse).times(number_of_seeds(worse["n"]))
-        said.append(f"With {name}, cosine's FID is {times} sigmoid's, {_so(worse, 'there')}.")
+        ratio_is = f"it is {times}" if compared else f"cosine's FID is {times} sigmoid's"
+        compared.append(f"with {name}, {ratio_is}, {_so(worse, 'there')}")
     alike = [name for name, claims in tested.items() if claims.get("one-step", {}).get("verdict") == "supported"]
-    if alike:
-        names, too = _listed([f"with {name}" for name in alike]), ", too" if here == "supported" else ""
-        said.append(f"W{names[1:]}, the first reverse step alone explains what the clip gains cosine{too}.")
-    return [" ".join(said)] if said else []
+    names = "with both" if alike == [*tested] and len(alike) == 2 else _listed([f"with {name}" for name in alike])
+    too = ", too" if here == "supported" else ""
+    step = [f"{names}, the first reverse step alone explains what the clip gains cosine{too}"] if alike else []
+    return [" ".join(f"W{sentence[1:]}." for sentence in ["; ".join(compared), *step])] if tested else []
 
 
 class Answer(NamedTuple):

@@ -16,9 +16,9 @@ ENOUGH = 3  # seeds, for an estimate of the scatter
 Row = Mapping[str, Any]
 # column -> schedule and sampler
 KINDS = {
-    "Linear": ("linear", "ancestral"),
-    "Sigmoid": ("sigmoid", "ancestral"),
-    "Cosine": ("cosine", "ancestral"),
+    "Linear, no clip": ("linear", "ancestral"),
+    "Sigmoid, no clip": ("sigmoid", "ancestral"),
+    "Cosine, no clip": ("cosine", "ancestral"),
     "Cosine, clip in the first step": ("cosine", "clipped-first"),
     "Cosine, clip in all steps": ("cosine", "clipped"),
 }
@@ -89,7 +89,7 @@ def by_network(of_networks: Mapping[str, Sequence[Row]], confidence: float) -> t
                 _worse_at(logs_of(table[table["seed"].isin(seeds)], "fid"), all_T, shared or all_T, confidence),
             ]
         )
-    return ["Network", *KINDS, "FID of cosine / FID of sigmoid, no clip"], lines
+    return ["Network", *KINDS, "Ratio of cosine to sigmoid, no clip"], lines
 
 
 def confirmed(params: settings.Params, runs: Sequence[Run], claims: Row) -> dict[str, Sequence[Row]]:

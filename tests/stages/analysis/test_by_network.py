@@ -18,7 +18,7 @@ def test_a_row_a_network() -> None:
     apart = [row for row in rows(3, 4, 5) if row["T"] == (50 if row["schedule"] == "cosine" else 800)]
     networks = {"own": rows(3, 4, 5), "other": there, "few": two, "partial": no_sigmoid}
     header, lines = by_network(networks, 0.95)
-    assert header[1:4] == ["Linear", "Sigmoid", "Cosine"]
+    assert header[1:4] == ["Linear, no clip", "Sigmoid, no clip", "Cosine, no clip"]
     assert {len(line) for line in lines} == {len(header)}
     own, other, few = lines
     assert own[:2] == ["own (3 seeds, T = 50, 800)", "1.03 to 1.58"]
