@@ -166,7 +166,7 @@ def _draw(params: settings.Params, rows: list[Row], losses: list[Row]) -> dict[s
             for row in rows
             if row["sampler"] == sampler and row["seed"] == grid.seed[0]
         }
-        drawn[f"samples_{sampler}"] = plots.all_samples(shown, sampler, foot)
+        drawn[f"samples_{sampler}"] = plots.all_samples(shown, sampler, grid.seed[0], foot)
     return drawn
 
 

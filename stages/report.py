@@ -33,19 +33,21 @@ PACKAGES = ("torch", "numpy", "scipy", "dvc", "mlflow", "matplotlib")
 
 # our version of each figure of the report, its number there, and its caption
 BESIDE = (
-    ("alpha_bar", "Figure 1", "Cumulative product of the alphas according to t/T."),
+    ("alpha_bar", "Figure 1", "alpha_bar against t/T."),
     ("forward", "Figure 2", "Forward image samples and their pixel distributions for T = 100."),
     ("loss", "Figure 4", "Training loss of every model."),
     (
         "loss_against_fid",
         "not in the report",
-        "The report states that the loss does not predict the quality, without an FID to check it.",
+        "FID against held-out loss, one point a model. The report states that the loss does not predict the quality, "
+        "without an FID to check it.",
     ),
 )
 MECHANISM = (
     (
         "first_step",
-        "Samples of the same models from the same noise, by samplers that differ in where they clip.",
+        "Samples of the same models from the same noise, by samplers that differ in where they clip. Without the clip "
+        "in the first step, cosine's digits are bolder.",
     ),
     (
         "amplified_error",

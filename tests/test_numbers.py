@@ -33,7 +33,7 @@ def test_the_seeds() -> None:
     assert list(range(3, SEEDS[-1] + 1)) == SEEDS
     says(
         f"geometric mean and range over seeds 0 to {SEEDS[-1]}, at T that the report lacks 3 to 5",
-        "[eight further seeds](metrics/runs/README.md) test the report's claims",
+        "[eight seeds](metrics/runs/README.md) test their claims",
     )
     of_the_figure = {row["Seeds"] for row in table("docs/findings.md", "fid").values()}
     assert of_the_figure == {f"{SEEDS[-1] + 1}; 3 at T = 12, 20, 30, 4000"}
@@ -118,7 +118,7 @@ def test_the_effect_of_T_without_the_clip_is_open() -> None:
     assert ends
     assert float(ends[1]) < 1 < float(ends[2])
     readme = " ".join((ROOT / "README.md").read_text().split())
-    said = r"with the clip; \d\.\d+ \((\d\.\d+) to (\d\.\d+)\) on cosine without it, which leaves it open there\."
+    said = r"with the clip; on cosine without it the effect is open: \d\.\d+ \((\d\.\d+) to (\d\.\d+)\)\."
     answered = re.search(said, readme)
     assert answered
     assert float(answered[1]) < 1 < float(answered[2])

@@ -27,7 +27,7 @@ def sentences(rows: Sequence[Row], sampler: str) -> list[str]:
     for name in chosen["schedule"].unique():
         of_T = means[name]
         low, high = of_T.idxmin(), of_T.idxmax()
-        found.append(f"{name}: from {of_T[low]:.2f} at T = {low} to {of_T[high]:.2f} at T = {high}.")
+        found.append(f"{name}: lowest FID {of_T[low]:.2f} (T = {low}), highest {of_T[high]:.2f} (T = {high}).")
     seeds = sorted(chosen["seed"].unique().tolist())
     one = "one training seed per configuration: differences of 0.1 or 0.2 are not evidence"
     names = ", ".join(map(str, seeds))

@@ -41,7 +41,7 @@ def side_by_side(images: Mapping[str, Mapping[str, Images]], T: int) -> Figure:
             if column == 0:
                 axes.set_ylabel(SAYS[sampler], rotation=0, ha="right", va="center", fontsize=9)
         grid[0, column].set_title(schedule, fontsize=10)
-    figure.suptitle(f"Same model, same noise, T = {T}: what the first reverse step does", fontsize=11)
+    figure.suptitle(f"Same model and noise, T = {T}: what the first reverse step does", fontsize=11)
     return figure
 
 
@@ -67,7 +67,7 @@ def amplified_error(models: Sequence[Model]) -> Figure:
     right.set(ylabel="FID without clip / FID with the clip in every step")
     plain_log_axis(right)
     for axes in (left, right):
-        axes.set_xlabel("error of x at t = T - 1, root mean square")
+        axes.set_xlabel("RMS error of x_{T-1}, whose own RMS is about 1")
         axes.axvline(1, color="0.8", linewidth=1, zorder=0)
     handles = [Line2D([], [], color=shades[name], marker="o", linestyle="none", label=name) for name in schedules]
     handles += [

@@ -54,7 +54,7 @@ def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> 
         label = f"{schedule}, T = {T}" if largest[schedule] == T else None
         alpha = 1 if largest[schedule] == T else 0.3
         axes.plot(list(curve), list(curve.values()), color=shades[schedule], alpha=alpha, label=label)
-    axes.set(xlabel="log SNR", ylabel=r"held-out loss, mean of $(\epsilon - \epsilon_\theta)^2$")
+    axes.set(xlabel="log SNR (fainter: smaller T)", ylabel=r"held-out loss, mean of $(\epsilon - \epsilon_\theta)^2$")
     plain_log_axis(axes)
     if curves:
         axes.legend()

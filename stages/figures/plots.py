@@ -48,7 +48,8 @@ def alpha_bar_curves(tables: Mapping[str, Mapping[int, NDArray[np.float64]]]) ->
             axes.plot(
                 np.linspace(0, 1, T + 1), alpha_bar, color=shades[name], alpha=1 if largest else 0.25, label=label
             )
-    axes.set(xlabel="t / T", ylabel=r"$\bar\alpha_t$", title="Share of the signal's variance that is left")
+    axes.set(xlabel="t / T (fainter: smaller T)", ylabel=r"$\bar\alpha_t$")
+    axes.set_title("Share of the signal's variance that is left")
     axes.legend()
     return figure
 
@@ -122,12 +123,13 @@ def sample_grid(images: Images, title: str) -> Figure:
     return figure
 
 
-def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: str, caption: str) -> Figure:
-    """Figure 5 of the report: the first 32 samples of every cell, side by side.
+def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: str, seed: int, caption: str) -> Figure:
+    """Figure 5 of the report: the first 32 samples of every cell of one training seed, side by side.
 
     Args:
         cells: (schedule, T) -> (images uint8 ``[n, 28, 28]``, FID).
         sampler: which sampler made them.
+        seed: of the training.
         caption: what the FID is measured with.
     """
     schedules = list(dict.fromkeys(schedule for schedule, _ in cells))
@@ -139,6 +141,6 @@ def all_samples(cells: Mapping[tuple[str, int], tuple[Images, float]], sampler: 
     for (schedule, T), (images, fid) in cells.items():
         axes = grid[schedules.index(schedule), all_T.index(T)]
         axes.imshow(tile(images[:32], min(8, len(images))), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(f"{schedule}, T = {T}: FID {fid:.2f}", fontsize=10)
-    figure.suptitle(f"Samples, {sampler} sampler. {caption}")
+        axes.set_title(f"{schedule}, T = {T}: FID {fid:.2f}", fontsize=14)
+    figure.suptitle(f"Training seed {seed}, sampler {sampler}: 32 samples per model. FID: {caption}")
     return figure

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from stages.analysis.statistics import interval
@@ -16,7 +17,12 @@ _MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
 _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
 CONFIDENCE = 0.95  # of bands
 FEWEST = 3  # seeds that a band or a mean beside its seeds needs
+SAYS = {"ancestral": "no clip", "clipped": "clip"}  # of the report's sampler, and of the same with the clip
 ALONE = 1.07  # a band of one place reaches from x / ALONE to x * ALONE
+
+
+def _label(schedule: str, sampler: str) -> str:
+    return f"{schedule}, {SAYS.get(sampler, sampler)}"
 
 
 def _log2_axis(axes: Axes, values: Sequence[int], label: str) -> None:
@@ -75,7 +81,7 @@ def distance_of_T(
     for schedule, sampler in dict.fromkeys((row["schedule"], row["sampler"]) for row in rows):
         chosen = [row for row in rows if (row["schedule"], row["sampler"]) == (schedule, sampler)]
         style: dict[str, Any] = {"linestyle": _LINES.get(sampler, "-."), "marker": _MARKERS.get(sampler, "d")}
-        _curve(axes, chosen, "T", column, f"{schedule}, {sampler}", color=shades[schedule], markersize=4, **style)
+        _curve(axes, chosen, "T", column, _label(schedule, sampler), color=shades[schedule], markersize=4, **style)
     level = float(np.mean([row[floor] for row in rows]))
     axes.axhline(level, color="0.4", linewidth=1, label=f"baseline: real images ({level:.2f})")
     name = "FID" if column == "fid" else column.replace("_", " ")
@@ -94,7 +100,7 @@ def distance_by_network(networks: Mapping[str, Sequence[Row]], caption: str) -> 
         networks: name -> ``schedule``, ``T``, ``seed``, ``sampler``, ``fid``, ``fid_floor``.
         caption: extractor, weights, n.
     """
-    figure = Figure(figsize=(4.2 * len(networks), 4.4), layout="constrained")
+    figure = Figure(figsize=(3 * len(networks), 4.4), layout="constrained")
     panels = figure.subplots(1, len(networks), sharex=True, sharey=True, squeeze=False)[0]
     every = [row for rows in networks.values() for row in rows]
     shades, level = colours([row["schedule"] for row in every]), float(np.mean([row["fid_floor"] for row in every]))
@@ -120,13 +126,13 @@ def distance_by_network(networks: Mapping[str, Sequence[Row]], caption: str) -> 
             all_T = [T for T, fids in of_seeds.items() if len(fids) >= FEWEST]
             means = [float(stats.gmean(of_seeds[T])) for T in all_T]
             points = {"marker": _MARKERS.get(sampler, "d"), "fillstyle": "full" if sampler == "ancestral" else "none"}
-            axes.plot(all_T, means, linestyle="", color=shades[schedule], label=f"{schedule}, {sampler}", **points)
+            axes.plot(all_T, means, linestyle="", color=shades[schedule], label=_label(schedule, sampler), **points)
         axes.axhline(level, color="0.4", linewidth=1)
-        axes.set_title(name, fontsize=10)
+        axes.set_title(name, fontsize=9)
         plain_log_axis(axes)
         _log2_axis(axes, [row["T"] for row in every], "T, diffusion steps")
     panels[0].set_ylabel(f"FID, lower is better (grey: real images, {level:.2f})")
-    panels[0].legend(fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
     figure.supxlabel(caption, fontsize=7)
     return figure
 
@@ -149,7 +155,7 @@ def distance_of_epochs(rows: Sequence[Row], caption: str) -> Figure:
             of_it = [row for row in chosen if row["schedule"] == schedule]
             _curve(axes, of_it, "epochs", "fid", schedule, color=shades[schedule], marker="o", markersize=4)
         axes.axhline(level, color="0.4", linewidth=1)
-        axes.set_title(f"T = {T}, {sampler}")
+        axes.set_title(f"T = {T}, {SAYS.get(sampler, sampler)}")
         plain_log_axis(axes)
         _log2_axis(axes, [row["epochs"] for row in chosen], "epochs")
     every[0].set_ylabel(f"FID, lower is better (grey: real images, {level:.2f})")
@@ -159,12 +165,14 @@ def distance_of_epochs(rows: Sequence[Row], caption: str) -> Figure:
 
 
 def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
-    """Does the loss predict the quality? Last epoch's mean training loss against FID, one panel a sampler.
+    """Does the loss predict the quality? Held-out loss against FID, one panel a sampler; the size of a point is T's.
 
     Args:
-        rows: ``schedule``, ``T``, ``sampler``, ``loss``, ``fid``.
+        rows: ``schedule``, ``T``, ``sampler``, ``loss_simple``, ``fid``.
         caption: extractor, weights, n.
     """
+    all_T = sorted({row["T"] for row in rows})
+    sizes = dict(zip(all_T, np.linspace(6, 60, len(all_T)), strict=True))
     samplers = list(dict.fromkeys(row["sampler"] for row in rows))
     shades = colours([row["schedule"] for row in rows])
     figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
@@ -173,13 +181,15 @@ def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
         chosen = [row for row in rows if row["sampler"] == sampler]
         for schedule in dict.fromkeys(row["schedule"] for row in chosen):
             points = [row for row in chosen if row["schedule"] == schedule]
-            axes.scatter(
-                [p["loss"] for p in points], [p["fid"] for p in points], color=shades[schedule], label=schedule
-            )
-            for p in points:
-                axes.annotate(str(p["T"]), (p["loss"], p["fid"]), xytext=(4, 3), textcoords="offset points", fontsize=7)
-        axes.set(xlabel="training loss, last epoch", ylabel="FID", title=f"{sampler} (numbers: T)")
+            places = [[point[axis] for point in points] for axis in ("loss_simple", "fid")]
+            size = [sizes[point["T"]] for point in points]
+            axes.scatter(*places, s=size, facecolors="none", edgecolors=[shades[schedule]])
+        axes.set(xlabel="held-out loss", ylabel="FID", title=SAYS.get(sampler, sampler))
         plain_log_axis(axes)
-        axes.legend()
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "fillstyle": "none"}
+    schedules = dict.fromkeys(row["schedule"] for row in rows)
+    handles = [Line2D([], [], color=shades[schedule], label=schedule, **dot) for schedule in schedules]
+    handles += [Line2D([], [], color="0.3", markersize=sizes[T] ** 0.5, label=f"T = {T}", **dot) for T in all_T]
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8)
     figure.supxlabel(caption, fontsize=7)
     return figure

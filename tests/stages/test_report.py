@@ -88,13 +88,13 @@ def test_the_page_shows_the_answer(page_file: Path, monkeypatch: pytest.MonkeyPa
     assert "<p>of 2 &lt; 3 seeds:</p><ol><li>point one</li><li>point two</li></ol>" in text
     assert '<th scope="col">Network</th><th scope="col">FID</th>' in text
     assert '<th scope="row">a network</th><td>1 to 2</td>' in text
-    assert "With the exploratory seeds as well" in text
+    assert "with the exploratory seeds" in text
 
 
 def test_without_confirmatory_seeds_there_is_no_answer(page_file: Path) -> None:
     text = page_file.read_text()
     assert "Each range is from the model" not in text
-    assert "With the exploratory seeds as well" not in text
+    assert "with the exploratory seeds" not in text
     assert "is best at T = " in text
 
 

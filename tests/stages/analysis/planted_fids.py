@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.analysis import answer
 from stages.analysis.statistics import interval
 from stages.analysis.tables import number
 
@@ -46,6 +47,7 @@ def study(*seeds: int, **of_T_800: float) -> list[dict[str, Any]]:
         {"schedule": schedule, "T": T, "seed": seed, "sampler": sampler, "fid_floor": 0.09, "fid_test_images": 0.22}
         | {"fid": fid * FACTOR[schedule] * REPAIRED.get((schedule, sampler), 1) * scatter[schedule, T, seed, sampler]}
         | {"kid": -1.0 if schedule == "linear" else 0.1 * T * FACTOR[schedule] * (1 + seed) ** len(sampler)}
+        | {"digits_distance": 1.0 + seed}
         for schedule, T, seed, sampler in cells_of(*seeds)
         for fid in ({50: 1.0, 200: 1.9, 800: of_T_800.get(schedule, 1.4)}[T],)
     ]
@@ -69,3 +71,20 @@ def expected(above: list[float], below: list[float], times: str = "") -> str:
     logs = np.subtract(above, below)
     low, high = np.exp(interval(logs, 0.95))
     return f"{number(math.exp(logs.mean()))}{times} ({number(low)} to {number(high)})"
+
+
+CLAIM = {"n": 3, "verdict": "undecided", "estimate": math.log(1.5), "low": None, "high": None}
+SUPPORTED = {"n": 3, "verdict": "supported", "estimate": math.log(1.5), "low": math.log(1.2), "high": math.log(1.8)}
+CLAIMS: dict[str, Any] = {
+    "confidence": 0.95,
+    "quality": "fid",
+    "claims": {"one-step": {"verdict": "supported", "n": 3}, "cosine-worse": CLAIM},
+    "networks": {},
+}
+AUDIT = [{"schedule": "cosine", "error_gain": 100.2}, {"schedule": "linear", "error_gain": 1.1}]
+
+
+def said(table: list[dict[str, Any]], *, audit: Any = AUDIT, claims: Any = CLAIMS, **others: Any) -> str:
+    """The answer in one line."""
+    basis, points = answer.answer({answer.HERE: table} | others, audit, claims)
+    return " ".join([f"{basis}:", *points])

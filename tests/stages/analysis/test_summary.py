@@ -20,8 +20,8 @@ def test_best_and_range_of_every_schedule() -> None:
     best, linear, cosine, how = sentences(rows, "ancestral")
     assert best.startswith("Of T = 50 to 100, linear is best at T = 100: FID 1.00 (ancestral sampler)")
     assert best.endswith("0.25.")
-    assert linear == "linear: from 1.00 at T = 100 to 3.00 at T = 50."
-    assert cosine == "cosine: from 2.00 at T = 50 to 9.00 at T = 100."
+    assert linear == "linear: lowest FID 1.00 (T = 100), highest 3.00 (T = 50)."
+    assert cosine == "cosine: lowest FID 2.00 (T = 50), highest 9.00 (T = 100)."
     assert "1,000 samples" in how
     assert "one training seed" in how
 
@@ -32,8 +32,8 @@ def test_ranges_are_of_means_over_seeds() -> None:
     best, *others = sentences(rows, "ancestral")
     assert best.startswith("Of T = 50 to 100, linear is best at T = 50: FID 1.41 (ancestral")
     assert others == [
-        "linear: from 1.41 at T = 50 to 4.24 at T = 100.",
-        "cosine: from 2.85 at T = 50 to 2.85 at T = 50.",
+        "linear: lowest FID 1.41 (T = 50), highest 4.24 (T = 100).",
+        "cosine: lowest FID 2.85 (T = 50), highest 2.85 (T = 50).",
         "Measured with 1,000 samples per configuration and 2 training seeds (0, 1), of which FIDs are geometric means.",
     ]
 

@@ -13,8 +13,10 @@ from scipy import stats
 from stages.figures import plots, quality
 
 SCHEDULES, ALL_T, SAMPLERS = ("linear", "cosine"), (50, 100), ("ancestral", "clipped")
+SAID = ("no clip", "clip")
 ROWS: list[dict[str, Any]] = [
-    {"schedule": s, "T": T, "seed": seed, "sampler": m, "fid": 2.0 + i, "fid_floor": 0.5, "loss": 0.05 + 0.001 * i}
+    {"schedule": s, "T": T, "seed": seed, "sampler": m, "fid": 2.0 + i, "fid_floor": 0.5}
+    | {"loss": 9.0, "loss_simple": 0.05 + 0.001 * i}
     for i, (s, T, seed, m) in enumerate(
         (s, T, seed, m) for s in SCHEDULES for T in ALL_T for seed in (0, 1) for m in SAMPLERS
     )
@@ -35,11 +37,11 @@ def bands_of(axes: Any) -> list[PolyCollection]:
 def test_fid_of_T_has_a_line_a_schedule_and_sampler_and_the_floor() -> None:
     axes = quality.distance_of_T(ROWS, "fid", "fid_floor", "extractor x").axes[0]
     labels = {bars.get_label(): bars[0] for bars in axes.containers} | {axes.lines[-1].get_label(): axes.lines[-1]}
-    assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS} | {"baseline: real images (0.50)"}
+    assert set(labels) == {f"{s}, {m}" for s in SCHEDULES for m in SAID} | {"baseline: real images (0.50)"}
     # geometric mean over the two seeds of (linear, T = 50 and 100, ancestral)
     seeds = np.sqrt([2.0 * 4.0, 6.0 * 8.0])
-    np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_ydata(), float), seeds)
-    np.testing.assert_allclose(np.asarray(labels["linear, ancestral"].get_xdata(), float), ALL_T)
+    np.testing.assert_allclose(np.asarray(labels["linear, no clip"].get_ydata(), float), seeds)
+    np.testing.assert_allclose(np.asarray(labels["linear, no clip"].get_xdata(), float), ALL_T)
     assert [t.get_text() for t in axes.get_xticklabels()] == ["50", "100"]
 
 
@@ -62,16 +64,15 @@ def test_a_network_a_panel_with_a_line_a_seed_and_the_mean_of_three_seeds() -> N
         assert ("--", [3.0 * factor, 7.0 * factor]) in drawn, "linear, clipped, seed 0"
         assert all([float(x) for x in np.asarray(line.get_xdata())] == all_T for line in seeds)
     means = {str(line.get_label()): line for line in own.lines if line.get_linestyle() == "None"}
-    assert set(means) == {f"{s}, {m}" for s in SCHEDULES for m in SAMPLERS}
+    assert set(means) == {f"{s}, {m}" for s in SCHEDULES for m in SAID}
     expected = np.cbrt([2.0 * 4.0 * 12.0, 6.0 * 8.0 * 24.0])
-    np.testing.assert_allclose(np.asarray(means["linear, ancestral"].get_ydata(), float), expected)
+    np.testing.assert_allclose(np.asarray(means["linear, no clip"].get_ydata(), float), expected)
     fills = {name: (line.get_fillstyle(), line.get_marker()) for name, line in means.items()}
-    assert fills["linear, ancestral"] == ("full", "o")
-    assert fills["linear, clipped"] == ("none", "s")
-    assert means["linear, clipped"].get_color() == means["linear, ancestral"].get_color()
-    assert means["linear, clipped"].get_color() != means["cosine, clipped"].get_color()
-    legend = own.get_legend()
-    assert legend
+    assert fills["linear, no clip"] == ("full", "o")
+    assert fills["linear, clip"] == ("none", "s")
+    assert means["linear, clip"].get_color() == means["linear, no clip"].get_color()
+    assert means["linear, clip"].get_color() != means["cosine, clip"].get_color()
+    (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == set(means)
     of_two = [line for line in beside.lines if line.get_linestyle() == "None"]
     assert all(np.asarray(line.get_ydata()).size == 0 for line in of_two), "a mean of two seeds"
@@ -109,7 +110,7 @@ def test_the_line_is_broken_where_the_seeds_change() -> None:
     axes = quality.distance_of_T(rows, "fid", "fid_floor", "x", (50, 800)).axes[0]
     lines = [np.asarray(bars[0].get_xdata(), float).tolist() for bars in axes.containers]
     assert lines == [[50, 800], [4000]]
-    assert [bars.get_label() for bars in axes.containers].count("linear, clipped") == 1
+    assert [bars.get_label() for bars in axes.containers].count("linear, clip") == 1
     corners = np.concatenate([path.vertices for path in bands_of(axes)[-1].get_paths()])
     assert corners[:, 0].min() < 4000 < corners[:, 0].max()
     logs = np.log([3, 4, 5])
@@ -120,7 +121,7 @@ def test_the_line_is_broken_where_the_seeds_change() -> None:
 def test_epochs_have_a_panel_a_T_and_sampler() -> None:
     rows = [row | {"epochs": epochs, "fid": row["fid"] / epochs} for row in ROWS for epochs in (5, 15, 50)]
     figure = quality.distance_of_epochs(rows, "extractor x")
-    assert [axes.get_title() for axes in figure.axes] == [f"T = {T}, {m}" for T in ALL_T for m in SAMPLERS]
+    assert [axes.get_title() for axes in figure.axes] == [f"T = {T}, {m}" for T in ALL_T for m in SAID]
     for axes in figure.axes:
         lines = {bars.get_label(): bars[0] for bars in axes.containers}
         assert set(lines) == set(SCHEDULES)
@@ -166,14 +167,25 @@ def test_any_number_of_samples_can_be_shown(n: int) -> None:
 
 def test_all_samples_names_cells_and_fids() -> None:
     cells = {(s, T): (DIGITS, 1.5) for s in SCHEDULES for T in ALL_T}
-    figure = plots.all_samples(cells, "clipped", "extractor x")
+    figure = plots.all_samples(cells, "clipped", 7, "extractor x")
     assert {axes.get_title() for axes in figure.axes} == {f"{s}, T = {T}: FID 1.50" for s, T in cells}
-    assert "clipped" in str(figure.get_suptitle())
+    assert "Training seed 7, sampler clipped" in str(figure.get_suptitle())
 
 
 def test_loss_against_fid_marks_every_cell() -> None:
-    panels = quality.loss_against_fid(ROWS, "x").axes
-    assert [len(p.texts) for p in panels] == [8, 8]
+    figure = quality.loss_against_fid(ROWS, "x")
+    for axes, (sampler, said) in zip(figure.axes, zip(SAMPLERS, SAID, strict=True), strict=True):
+        assert axes.get_title() == said
+        drawn = [
+            (*place, size)
+            for points in axes.collections
+            for place, size in zip(np.asarray(points.get_offsets()).tolist(), points.get_sizes(), strict=True)
+        ]
+        of_T = {50: 6.0, 100: 60.0}
+        rows = [row for row in ROWS if row["sampler"] == sampler]
+        assert sorted(drawn) == sorted((row["loss_simple"], row["fid"], of_T[row["T"]]) for row in rows)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == [*SCHEDULES, "T = 50", "T = 100"]
 
 
 def test_forward_process_shows_images_over_histograms() -> None:
