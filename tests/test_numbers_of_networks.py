@@ -82,7 +82,7 @@ def test_the_first_step_of_the_reports_network() -> None:
         f"{found('clipped-rest', 50)} and {found('clipped-rest', 200)}.",
     )
     assert {seed for _, _, seed, _ in fid} == {5, 6, 7}
-    says("The first reverse step alone explains what the clip gains there, too (supported)")
+    says("The first reverse step alone explains the clip's gain there, too (supported)")
     findings_say(
         "tested with seeds 5, 6 and 7", "first reverse step alone explains what the clip gains cosine (supported)"
     )

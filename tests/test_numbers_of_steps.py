@@ -109,7 +109,8 @@ def test_more_steps_with_normalisation_in_every_block() -> None:
         f"{spread_clipped})",
     )
     says(
-        f"without the clip its FID at T = 200 is {plain} that at T = 50 {spread}); with this study's network that is open."
+        f"without the clip its FID at T = 200 is {plain} that at T = 50 {spread}); with this study's network that is "
+        "open."
     )
     with_ours = times(ours(), ("cosine", 200, "ancestral"), ours(), ("cosine", 50, "ancestral"))
     low, high = with_ours.split("(")[1].split(" to ")
