@@ -12,7 +12,7 @@ from stages.analysis.amplified import OURS, models
 from stages.analysis.runs import kept_runs
 from stages.support import settings
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, README, fid_of, findings_say, metric_of, says, table
+from tests.prose import FINDINGS, fid_of, findings_say, metric_of, says, table
 from tests.stages.tools.test_document import changed
 
 pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
@@ -143,7 +143,8 @@ def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{told} {tau:.2f}." in FINDINGS
     rms = [m.error / m.gain for m in found]
     assert 0.008 < min(rms) < max(rms) < 0.015
-    assert "An error of only about 0.01 thus becomes about as large as x_{T-1} itself." in README
+    error = "An RMS error of about 0.01 in the predicted noise, whose RMS is 1,"
+    says(f"{error} thus becomes about as large as x_{{T-1}} itself.")
 
 
 def test_the_mean_error_does_not_explain_the_brightness() -> None:
