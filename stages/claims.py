@@ -14,7 +14,7 @@ from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis import networks
 from stages.analysis.named_networks import find, runs_of_networks
 from stages.analysis.rules import Rules
-from stages.analysis.runs import TABLE, Run, every_row, kept_runs, other_seeds, parameters, rankings
+from stages.analysis.runs import NO_METRIC, Run, every_row, kept_runs, other_seeds, own_table, parameters, rankings
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import Tables, results
 from stages.analysis.variance import components
@@ -36,14 +36,14 @@ def _warn(line: str) -> None:
 
 def read_tables(params: settings.Params, rules: Rules, runs: list[Run]) -> Tables:
     """The data that the claims are tested on: committed tables and betas; no samples, no models."""
-    every = [*artifacts.read_csv(METRICS / TABLE), *other_seeds(params, runs, _warn, any_sampler=True)]
+    every = [*own_table(params), *other_seeds(params, runs, _warn, any_sampler=True)]
     rows = results(sorted(every, key=lambda row: params.grid.schedule.index(row["schedule"])))
     if rules.sampler not in SAMPLERS:
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
     for key in ("quality", "second_opinion"):
         column = getattr(rules, key)
-        if column not in rows:
-            raise StudyError(f"unknown column {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
+        if column not in rows or column in NO_METRIC:
+            raise StudyError(f"unknown metric {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
     grid = params.grid
     bars = {s: {T: read_schedule(Cell(s, T, 0)).alpha_bar.numpy() for T in grid.T} for s in grid.schedule}
     taus = rankings(params, runs, rules.sampler)
@@ -106,7 +106,7 @@ def main() -> None:
     }
     others = networks.verdicts(find(runs_of_networks(), params, runs, _warn), rules)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
-    rows = every_row(params, artifacts.read_csv(METRICS / TABLE), runs)
+    rows = every_row(params, own_table(params), runs)
     variance = components(rows, parameters(params), rules.sampler, rules.quality)
     artifacts.write_json(METRICS / "claims.json", written, sort=False)  # in the order of conf/claims.yaml
     artifacts.write_json(METRICS / "variance.json", variance)

@@ -1,6 +1,8 @@
 """Estimate the effects of single changes and write metrics/comparisons.json."""
 
 import hashlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.comparisons import compare_all
 from stages.analysis.rules import Changes, check_names
-from stages.analysis.runs import TABLE, every_row, kept_runs, parameters
+from stages.analysis.runs import NO_METRIC, every_row, kept_runs, own_table, parameters
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line, show
@@ -20,6 +22,15 @@ from stages.support.strict_yaml import read_yaml
 app = typer.Typer(add_completion=False)
 
 FILE = Path("conf/comparisons.yaml")
+
+
+def unknown_values(rules: Changes, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for every value of a change that no run has: it has not been run yet, or is misspelt."""
+    for name, change in rules.changes.items():
+        for side in (change.before, change.after):
+            for key, value in side.items():
+                if not any(row.get(key) == value for row in rows):
+                    yield f"changes.{name}: no run has {key}: {value}"
 
 
 def print_table(found: dict[str, dict[str, Any]]) -> None:
@@ -39,10 +50,12 @@ def main() -> None:
     params = settings.load()
     usual = parameters(params)
     rules = read_yaml(Changes, FILE)
-    check_names(rules, {"schedule", "T", "sampler", *usual}, params.schedules, str(FILE))
-    rows = every_row(params, artifacts.read_csv(METRICS / TABLE), kept_runs())
-    if rules.quality not in rows[0]:
-        raise StudyError(f"unknown column {rules.quality!r}", where=str(FILE), hint="correct `quality`")
+    check_names(rules, {"schedule", "T", "sampler", *usual}, [*params.schedules], str(FILE))
+    rows = every_row(params, own_table(params), kept_runs())
+    if rules.quality not in rows[0] or rules.quality in NO_METRIC:
+        raise StudyError(f"unknown metric {rules.quality!r}", where=str(FILE), hint="correct `quality`")
+    for line in unknown_values(rules, rows):
+        print(f"note: {line}", file=sys.stderr)
     found = compare_all(rows, rules, usual)
     about = {"quality": rules.quality, "confidence": rules.confidence}
     sha256 = hashlib.sha256(artifacts.read_bytes(FILE)).hexdigest()

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ddpm import artifacts
 from stages.analysis.answer import HERE, answer, lacking
 from stages.analysis.by_network import by_network, confirmed
-from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds, parameters
+from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds, own_table, parameters
 from stages.analysis.summary import sentences
 from stages.analysis.tables import p_value
 from stages.figures import metrics, plots, quality
@@ -144,7 +144,7 @@ def in_script(value: Any) -> str:
 @app.command(help=__doc__)
 def main() -> None:
     params, runs = settings.load(), kept_runs()
-    rows = artifacts.read_csv(METRICS / "fid_of_T.csv")
+    rows = own_table(params)
     claims, validation, changes, variance = (
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "validation", "comparisons", "variance")
     )

@@ -44,7 +44,7 @@ def find(
     kept = {run.folder.name: run for run in runs}
     found = {}
     for name, wanted in names.items():
-        its = [kept[folder] for folder in wanted if folder in kept]
+        its = [kept[folder] for folder in dict.fromkeys(wanted) if folder in kept]
         if absent := [folder for folder in wanted if folder not in kept]:  # not made yet, or misspelt
             say(f"network {name!r}: not in metrics/runs: {', '.join(absent)}")
         for run in its[1:]:
@@ -54,6 +54,9 @@ def find(
                     f"{run.folder} and {its[0].folder} are not of one network: they differ in {', '.join(differ)}",
                     where="conf/networks.yaml",
                 )
+        if its and not differences(ours, its[0].params):
+            say(f"network {name!r} is excluded: its runs are of this study's own network, such as {its[0].folder}")
+            its = []
         more = sorted({group for run in its for group in differences(ours, run.params)} - OF_A_NETWORK)
         if more:
             say(f"network {name!r} is excluded from the claims: it differs in {', '.join(more)}")

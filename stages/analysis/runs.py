@@ -1,5 +1,7 @@
 """Tables of earlier runs: other seeds of the same study for the claims, other studies for the comparisons."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,10 @@ from stages.support import settings
 FOLDER = Path("metrics/runs")
 TABLE = "fid_of_T.csv"
 RANKING = "ranking.json"
+RESTORE = "restore the folder from Git, or remove it"
+WORDS = {"schedule", "sampler", "extractor", "weights_sha256"}  # columns of a table that are no numbers
+NO_METRIC = {*WORDS, "T", "seed"}
+POSITIVE = ("fid", "digits_distance")  # logarithms are taken of them
 
 OF_A_NETWORK = {"network", "train", "compute"}  # groups that may differ between this study and another network's runs
 
@@ -45,19 +51,37 @@ def kept_runs() -> list[Run]:
 
 
 def _run(folder: Path) -> Run:
-    """A kept run; its table has the cells of its parameters, or seeds would leave the claims unnoticed."""
-    path, hint = folder / TABLE, "restore the folder from Git, or remove it"
-    params = settings.read(folder / settings.PATH, absent=hint, wrong=hint)
+    params = settings.read(folder / settings.PATH, absent=RESTORE, wrong=RESTORE)
+    return Run(folder, params, _table(folder / TABLE, params.grid, RESTORE))
+
+
+def own_table(params: settings.Params) -> list[dict[str, Any]]:
+    """The rows of metrics/fid_of_T.csv; StudyError unless they are those of the grid in params.yaml."""
+    return _table(FOLDER.parent / TABLE, params.grid, "run `dvc repro aggregate`")
+
+
+def _table(path: Path, grid: settings.Grid, hint: str) -> list[dict[str, Any]]:
+    """A table with every cell of its grid once, or seeds would leave the claims unnoticed, and with numbers in it."""
     data = artifacts.read_bytes(path, hint)
     try:
         rows = artifacts.parse_csv(data, str(path))
     except StudyError as error:
         raise StudyError(error.what, where=error.where, hint=hint) from error
-    if {tuple(row.get(axis) for axis in AXES) for row in rows} != params.grid.rows():
+    cells = Counter(tuple(row.get(axis) for axis in AXES) for row in rows)
+    if set(cells) != grid.rows():
         raise StudyError("not the table of the grid in its params.yaml", where=str(path), hint=hint)
-    if not all(isinstance(row.get("fid"), int | float) for row in rows):
-        raise StudyError("a row without a number as its fid", where=str(path), hint=hint)
-    return Run(folder, params, rows)
+    for row in rows:
+        name = "-".join(str(row[axis]) for axis in AXES)
+        if cells[tuple(row[axis] for axis in AXES)] > 1:
+            raise StudyError(f"two rows of {name}", where=str(path), hint=hint)
+        for column in (column for column in (*POSITIVE, *row) if column not in WORDS):
+            value = row.get(column)
+            low = 0 if column in POSITIVE else -math.inf
+            absent = value is None and column != "fid"
+            if not absent and not (isinstance(value, int | float) and low < value < math.inf):
+                kind = "positive number" if column in POSITIVE else "number"
+                raise StudyError(f"{name} has {value!r} as {column}, no {kind}", where=str(path), hint=hint)
+    return rows
 
 
 def parameters(params: settings.Params) -> dict[str, Any]:
@@ -159,11 +183,17 @@ def taus_of(
         asked = set(schedules) == set(params.grid.schedule) and set(all_T) == set(params.grid.T)
         if not asked or not path.exists():
             continue
-        table = artifacts.read_json(path)
-        by_seed = table.get("by_seed", {}).get(sampler, {})
-        if not by_seed and len(params.grid.seed) == 1 and sampler in table.get("mean_tau", {}):
-            by_seed = {params.grid.seed[0]: table["mean_tau"][sampler]}
-        found |= {int(seed): float(tau) for seed, tau in by_seed.items()}
+        hint = "run `dvc repro ranking`" if folder == FOLDER.parent else RESTORE
+        try:
+            table = artifacts.parse_json(artifacts.read_bytes(path, hint), str(path))
+            by_seed = table.get("by_seed", {}).get(sampler, {})
+            if not by_seed and len(params.grid.seed) == 1 and sampler in table.get("mean_tau", {}):
+                by_seed = {params.grid.seed[0]: table["mean_tau"][sampler]}
+            found |= {int(seed): float(tau) for seed, tau in by_seed.items()}
+        except StudyError as error:
+            raise StudyError(error.what, where=error.where, hint=hint) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StudyError(f"not a table of rankings: {error}", where=str(path), hint=hint) from error
     return found
 
 

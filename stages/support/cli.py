@@ -33,7 +33,9 @@ ScheduleOption = Annotated[
     typer.Option("--schedule", help="Name of the schedule, under schedules in params.yaml.", callback=_schedule),
 ]
 TimestepsOption = Annotated[int, typer.Option("--T", help="Number of diffusion steps the model is trained with.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights, the data order and all noise.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of the initial weights, the data order and all noise.")
+]
 SamplerOption = Annotated[
     str,
     typer.Option(

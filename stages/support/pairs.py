@@ -88,12 +88,12 @@ def _models(params: "Params", where: str) -> None:
             from ddpm.features.inception import get_extractor
 
             get_extractor(params.extractor)
-        for T in params.grid.T:
-            for sampler in params.grid.sampler:
-                get_sampler(sampler, T)
         for name in params.grid.schedule:
             for T in dict.fromkeys([*params.grid.T, *params.ideal.T]):
                 make_schedule(name, T, **params.schedule_parameters(name))
+        for T in params.grid.T:  # which a schedule has found not too large
+            for sampler in params.grid.sampler:
+                get_sampler(sampler, T)
     except StudyError as error:
         told = f"{error.where}: {error.what}" if error.where and error.where != where else error.what
         raise StudyError(told, where=where, hint=error.hint) from None

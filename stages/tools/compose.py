@@ -37,14 +37,14 @@ def composed(conf: Path, overrides: list[str]) -> str:
         path = Path(folder) / "params.yaml"
         try:
             compose_and_dump(path, str(conf.resolve()), None, "config", "", overrides)
-        except (HydraException, OmegaConfBaseException) as error:
-            first = mask(str(error).splitlines()[0])
-            raise StudyError(first, where=str(conf), hint=WRONG_OVERRIDES) from error
         except YAMLError as error:
             told = mask(" ".join(str(error).split()))
             raise StudyError(f"not YAML: {told}", where=str(conf), hint="correct it") from error
         except UnicodeDecodeError as error:
             raise StudyError("a file that is not UTF-8", where=str(conf), hint="save it as UTF-8") from error
+        except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+            first = mask((str(error) or type(error).__name__).splitlines()[0])
+            raise StudyError(first, where=str(conf), hint=WRONG_OVERRIDES if overrides else "correct it") from error
         return artifacts.read_text(path)
 
 

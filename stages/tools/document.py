@@ -19,7 +19,7 @@ from stages.analysis.amplified import models
 from stages.analysis.answer import HERE, answer
 from stages.analysis.by_network import by_network, confirmed
 from stages.analysis.named_networks import networks_of_runs, rows_by_network
-from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds
+from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds, own_table
 from stages.analysis.tables import p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
@@ -134,7 +134,7 @@ def blocks() -> dict[str, str]:
     claims, comparisons, components = (
         artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "comparisons", "variance")
     )
-    own = artifacts.read_csv(METRICS / "fid_of_T.csv")
+    own = own_table(params)
     every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
     steps, others = of_all_samplers([row for row in late if row["schedule"] == "cosine"]), rows_by_network(params, runs)

@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False)
 
 MACHINES = "machines.json"  # only of a run whose cells are of several kinds of machines
 CELLS = RESULTS / "cells"  # what both the table and the rankings are made of
-NAME = r"[a-z0-9][a-z0-9.-]*"  # of a folder in metrics/runs
+NAME = r"[a-z0-9][a-z0-9.-]{0,99}"  # of a folder in metrics/runs
 
 
 def require_made(workspace: Path) -> None:
@@ -67,7 +67,7 @@ def keep(name: str, workspace: Path = Path(), *, replace: bool = False) -> str:
             params.yaml asks for: of another grid, made with other parameters by its dvc.lock, or changed since.
     """
     if not re.fullmatch(NAME, name):
-        raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use a-z, 0-9, - and .")
+        raise StudyError(f"invalid folder name {name!r}", where=str(FOLDER), hint="use up to 100 of a-z, 0-9, - and .")
     params, table = settings.read(workspace / settings.PATH), workspace / METRICS / TABLE
     if not replace:
         require_same_study(FOLDER / name, params)

@@ -167,8 +167,9 @@ def test_a_loss_that_was_not_measured_leaves_its_claim_untested(planted: Path) -
         ("margin: 0.05", "margins: 0.05", "claim loss-flat-in-T takes one threshold, 'margin', not margins"),
         ("margin: 0.05", "margin: true", "claims.loss-flat-in-T.margin: Input should be a valid number"),
         ("says: the final loss barely", "sais: the final loss barely", "claims.loss-flat-in-T.says: Field required"),
-        ("quality: fid", "quality: fud", "unknown column 'fud'"),
-        ("second_opinion: digits", "second_opinion: faces", "unknown column 'faces_distance'"),
+        ("quality: fid", "quality: extractor", "unknown metric 'extractor'"),
+        ("quality: fid", "quality: fud", "unknown metric 'fud'"),
+        ("second_opinion: digits", "second_opinion: faces", "unknown metric 'faces_distance'"),
         ("claims:", "claims: [", "not YAML"),
     ],
 )

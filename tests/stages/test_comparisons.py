@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
@@ -95,9 +96,32 @@ def test_kept_runs_count_and_so_do_their_parameters() -> None:
     assert found["attention"]["pairs"] == 4
 
 
-def test_an_unknown_metric() -> None:
+@pytest.mark.parametrize("name", ["fud", "schedule", "T"])
+def test_an_unknown_metric(name: str) -> None:
     plant([0], {"ancestral": 1.0})
-    text = Path("conf/comparisons.yaml").read_text().replace("quality: fid", "quality: fud")
-    Path("conf/comparisons.yaml").write_text(text)
-    with pytest.raises(StudyError, match="unknown column 'fud'"):
+    replace("quality: fid", f"quality: {name}")
+    with pytest.raises(StudyError, match=f"unknown metric '{name}'"):
+        run(comparisons)
+
+
+def replace(old: str, new: str) -> None:
+    """The first of a text in conf/comparisons.yaml."""
+    path = Path("conf/comparisons.yaml")
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def test_a_value_that_no_run_has_is_named() -> None:
+    plant([0, 1], {"ancestral": 1.0, "clipped": 1.5})
+    replace("before: {schedule: linear, sampler: ancestral}", "before: {schedule: linear, sampler: ancestrl}")
+    notes = CliRunner().invoke(comparisons.app, []).stderr.splitlines()
+    assert "note: changes.clip on linear: no run has sampler: ancestrl" in notes
+    assert "note: changes.attention: no run has network.attention: True" in notes
+    assert not [line for line in notes if "clip on cosine:" in line]
+
+
+def test_a_schedule_that_is_a_list_is_one_line() -> None:
+    plant([0], {"ancestral": 1.0})
+    replace("before: {schedule: linear, sampler: ancestral}", "before: {schedule: [linear], sampler: ancestral}")
+    with pytest.raises(StudyError, match=r"clip on linear: unknown schedule .*; choose one of cosine, "):
         run(comparisons)

@@ -36,7 +36,7 @@ FILES = (
 
 @app.command(help=__doc__)
 def main(
-    kills: Annotated[int, typer.Option(help="How many kills at random moments over all stages.")] = 100,
+    kills: Annotated[int, typer.Option(min=1, help="How many kills at random moments over all stages.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the random stages and moments.")] = 0,
     jobs: Annotated[int, typer.Option(help="Kills at a time, each in its own copy.")] = min(os.cpu_count() or 1, 4),
     others: Annotated[bool, typer.Option(help="The other faults as well, a quarter of an hour.")] = True,

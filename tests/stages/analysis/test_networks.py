@@ -118,6 +118,14 @@ def test_what_differs_in_more_than_the_network_is_left_out(here: Path) -> None:
     ]
 
 
+def test_our_own_seeds_are_no_other_network(here: Path) -> None:
+    keep("seed-3", rows((3, 4), 3.0, ("linear", "cosine"), SAMPLERS))
+    said: list[str] = []
+    found = find({"mine": ("seed-3", "seed-3")}, settings.load(), kept_runs(), said.append)
+    assert found == {"mine": []}
+    assert said == ["network 'mine' is excluded: its runs are of this study's own network, such as metrics/runs/seed-3"]
+
+
 def test_two_networks_under_one_name_are_an_error(here: Path) -> None:
     table = rows((3, 4, 5), 12.0, EVERY, SAMPLERS)
     keep("norm-all", table, network=NORM)
@@ -193,11 +201,11 @@ def test_schedules_of_every_run_are_ours(names: tuple[str, str], here: Path) -> 
 
 def test_two_kinds_of_machine_do_not_mix_in_one_network(here: Path) -> None:
     table = rows((3, 4), 1.5, ("linear", "cosine", "sigmoid"), SAMPLERS)
-    keep("norm-all", table)
-    keep("norm-all-first-step", [row for row in table if row["schedule"] == "cosine"])
+    keep("norm-all", table, network=NORM)
+    keep("norm-all-first-step", [row for row in table if row["schedule"] == "cosine"], network=NORM)
     found = find(NAMES, settings.load(), kept_runs(), print)
     assert len(rows_of(found["norms"])) == len(table)
-    keep("norm-all-first-step", [row | {"fid": 2.0} for row in table if row["schedule"] == "cosine"])
+    keep("norm-all-first-step", [row | {"fid": 2.0} for row in table if row["schedule"] == "cosine"], network=NORM)
     found = find(NAMES, settings.load(), kept_runs(), print)
     with pytest.raises(StudyError, match=r"norm-all and .*first-step have other results for cosine-50-3-ancestral"):
         rows_of(found["norms"])

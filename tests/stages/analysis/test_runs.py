@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,24 +14,7 @@ from stages.support import settings
 from stages.tools import keep_run
 from tests.conftest import edit_params
 from tests.locked import lock_tables
-from tests.stage_runs import run
-
-
-def table(seed: int) -> None:
-    """metrics/fid_of_T.csv of the grid with one seed."""
-    grid = {"schedule": ["linear", "cosine"], "T": [20, 30], "seed": [seed], "sampler": ["ancestral"]}
-    edit_params(Path.cwd(), grid=grid)
-    rows: list[dict[str, Any]] = [
-        {"schedule": s, "T": T, "seed": seed, "sampler": "ancestral", "fid": 1.0 + seed}
-        for s in grid["schedule"]  # type: ignore[attr-defined]
-        for T in grid["T"]  # type: ignore[attr-defined]
-    ]
-    artifacts.write_csv(Path("metrics/fid_of_T.csv"), rows)
-
-
-def keep(name: str) -> None:
-    lock_tables()  # as if they had just been made
-    run(keep_run, name)
+from tests.stages.analysis.kept import keep, table
 
 
 def test_a_kept_run_joins_the_study(tiny_study: Path) -> None:
@@ -152,26 +134,3 @@ def test_no_kept_run_is_no_error(tiny_study: Path) -> None:
     assert other_seeds(settings.load(), kept_runs()) == []
     assert yaml.safe_load(Path("params.yaml").read_text())
     assert CliRunner().invoke(keep_run.app, ["--help"]).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (lambda text: "", "not the table of the grid in its params.yaml"),
-        (lambda text: text[: len(text) // 2].rsplit("\n", 1)[0] + "\n", "not the table of the grid"),
-        (lambda text: text.replace("schedule,", "other,", 1), "not the table of the grid"),
-        (lambda text: text.replace(",fid\n", ",distance\n", 1), "a row without a number as its fid"),
-        (lambda text: text.replace(",2.0\n", ",abc\n", 1), "a row without a number as its fid"),
-        (lambda text: text + "1,2,3,4,5,6\n", "not CSV"),
-    ],
-    ids=["empty", "cut", "no schedule", "no fid", "a word", "a long row"],
-)
-def test_a_damaged_table_does_not_leave_the_claims_unnoticed(damage: Any, says: str, tiny_study: Path) -> None:
-    table(1)
-    keep("seed-1")
-    path = Path("metrics/runs/seed-1/fid_of_T.csv")
-    path.write_text(damage(path.read_text()))
-    with pytest.raises(
-        StudyError, match=rf"seed-1/fid_of_T\.csv: {says}.*; restore the folder from Git, or remove it$"
-    ):
-        kept_runs()

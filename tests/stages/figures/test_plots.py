@@ -176,9 +176,10 @@ def test_loss_against_fid_marks_every_cell() -> None:
     figure = quality.loss_against_fid(ROWS, "x")
     for axes, (sampler, said) in zip(figure.axes, zip(SAMPLERS, SAID, strict=True), strict=True):
         assert axes.get_title() == said
+        every: list[Any] = list(axes.collections)
         drawn = [
             (*place, size)
-            for points in axes.collections
+            for points in every
             for place, size in zip(np.asarray(points.get_offsets()).tolist(), points.get_sizes(), strict=True)
         ]
         of_T = {50: 6.0, 100: 60.0}

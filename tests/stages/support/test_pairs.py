@@ -158,7 +158,7 @@ def test_the_committed_file_means_the_same_to_both_readers() -> None:
     assert settings.parse(text).model_dump(mode="json")["schedules"] == yaml.safe_load(text)["schedules"]
 
 
-@pytest.mark.parametrize("override", ["nope=1", 'seed=""', "preset=nope", "T=[", "train.epochs"])
+@pytest.mark.parametrize("override", ["nope=1", 'seed=""', "preset=nope", "preset=5", "network=null", "T=[", "epochs"])
 def test_what_hydra_does_not_take_is_one_line(override: str) -> None:
     with pytest.raises(StudyError) as caught:
         composed(ROOT / "conf", [override])

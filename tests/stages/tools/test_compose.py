@@ -63,6 +63,14 @@ def test_a_configuration_that_is_not_yaml_is_one_line(text: str, conf: Path) -> 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["defaults: 5\n", "x: ${\n", "a: &a [*a]\n", "[" * 3000 + "]" * 3000])
+def test_a_configuration_that_hydra_does_not_take_is_one_line(text: str, conf: Path) -> None:
+    (conf / "config.yaml").write_text(text)
+    with pytest.raises(StudyError, match=r"conf: .+; correct it$") as caught:
+        compose.composed(conf, [])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_configuration_that_is_not_utf_8_is_one_line(conf: Path) -> None:
     (conf / "config.yaml").write_bytes("# Trémenbert\n".encode("latin-1") + (conf / "config.yaml").read_bytes())
     with pytest.raises(StudyError, match=r"conf: a file that is not UTF-8; save it as UTF-8$"):
