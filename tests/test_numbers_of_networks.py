@@ -48,17 +48,20 @@ def test_the_reports_network() -> None:
 
 
 def test_further_T_of_the_reports_network() -> None:
-    every = fid_of("report-network-100") | fid_of("report-network-400")
+    every = {
+        cell: value for name in ("100", "400", "sigmoid") for cell, value in fid_of(f"report-network-{name}").items()
+    }
     fid = {(schedule, T, sampler): f"{value:.2f}" for (schedule, T, _, sampler), value in every.items()}
     assert {seed for _, _, seed, _ in every} == {5}
     findings_say(
         f"Seed 5 has T = 100 and 400, too: without the clip cosine's FID is {fid['cosine', 100, 'ancestral']} and "
         f"{fid['cosine', 400, 'ancestral']} there, linear's {fid['linear', 100, 'ancestral']} and "
         f"{fid['linear', 400, 'ancestral']}; with it cosine's is {fid['cosine', 100, 'clipped']} and "
-        f"{fid['cosine', 400, 'clipped']}. Sigmoid has T = 100 only, without the clip "
-        f"{fid['sigmoid', 100, 'ancestral']}."
+        f"{fid['cosine', 400, 'clipped']}. Sigmoid's is {fid['sigmoid', 100, 'ancestral']}, "
+        f"{fid['sigmoid', 400, 'ancestral']} and {fid['sigmoid', 800, 'ancestral']} at T = 100, 400 and 800 without "
+        "the clip."
     )
-    assert ("sigmoid", 400, "ancestral") not in fid
+    assert ("linear", 800, "ancestral") not in fid
 
 
 def test_the_first_step_of_the_reports_network() -> None:
