@@ -42,7 +42,11 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def lowest(networks: Mapping[str, Sequence[Row]]) -> str:
-    """The schedule of the lowest FID without the clip, with each network: means over the T and seeds that have all."""
+    """The schedule of the lowest FID without the clip, with each network: means over the T and seeds that have all.
+
+    Args:
+        networks: name -> rows of its confirmatory seeds.
+    """
     best: dict[str, list[str]] = {}
     for name, table in ((name, results(rows)) for name, rows in networks.items()):
         chosen = table[(table["sampler"] == "ancestral") & table["schedule"].isin(SCHEDULES)]
@@ -63,7 +67,13 @@ def _gain(schedules: Sequence[Row]) -> str:
 
 
 def cause(study: Study, schedules: Sequence[Row], verdict: str) -> str:
-    """Cosine against linear, and what its first reverse step has to do with it."""
+    """Cosine against linear, and what its first reverse step has to do with it.
+
+    Args:
+        study: the confirmatory seeds.
+        schedules: of metrics/schedules.csv.
+        verdict: on the claim one-step.
+    """
     linear = study.all_of("linear", "ancestral")
     whole, first = (study.ratio(study.all_of("cosine", sampler), linear) for sampler in ("ancestral", "clipped-first"))
     step = f"which multiplies the network's error {_gain(schedules)}"
@@ -89,14 +99,16 @@ def of_T(study: Study) -> list[str]:
         "cosine without it": ("cosine", "ancestral"),
     }
     cells = {name: study.all_of(*kind) for name, kind in kinds.items()}
-    found = {name: study.ratio(of_T[-1:], of_T[:1]) for name, of_T in cells.items()}
+    found = {name: study.ratio(its[-1:], its[:1]) for name, its in cells.items()}
     *sure, without = found.values()
     *parts, last = (f"{one.factor_of(study.seeds)} on {name}" for name, one in found.items())
     if 0 < without.low < 1 < without.high < math.inf:
         last = f"on cosine without it the effect is open: {without.factor_of(study.seeds)}"
-    raising = f"aising T from {study.all_T[0]} to {study.all_T[-1]}, in training and sampling, multiplies"
-    never_lower = all(one.low > 1 for one in sure) and without.high >= 1
-    says = f"More steps do not lower FID with this study's network: r{raising} it" if never_lower else f"R{raising} FID"
+    raised = f"T from {study.all_T[0]} to {study.all_T[-1]}, in training and sampling, multiplies"
+    if all(one.low > 1 for one in sure) and without.high >= 1:
+        says = f"More steps do not lower FID with this study's network: raising {raised} it"
+    else:
+        says = f"Raising {raised} FID"
     return [f"{says} by {_listed(parts)}; {last}."]
 
 
@@ -139,11 +151,11 @@ def elsewhere(networks: Row, here: str) -> list[str]:
     tested = {name: of["claims"] for name, of in networks.items() if of["claims"].get("cosine-worse", {}).get("n")}
     compared: list[str] = []
     for name, claims in tested.items():
-        worse = claims["cosine-worse"]
-        times = _of_claim(worse).times(number_of_seeds(worse["n"]))
+        claim = claims["cosine-worse"]
+        times = _of_claim(claim).times(number_of_seeds(claim["n"]))
         ratio_is = f"it is {times}" if compared else f"cosine's FID is {times} sigmoid's"
-        of_T = f"(T = {', '.join(map(str, networks[name]['T']))})"
-        compared.append(f"with {name} {of_T}, {ratio_is}, {_so(worse, 'there')}")
+        all_T = ", ".join(map(str, networks[name]["T"]))
+        compared.append(f"with {name} (T = {all_T}), {ratio_is}, {_so(claim, 'there')}")
     alike = [name for name, claims in tested.items() if claims.get("one-step", {}).get("verdict") == "supported"]
     names = "with both" if alike == [*tested] and len(alike) == 2 else _listed([f"with {name}" for name in alike])
     too = ", too" if here == "supported" else ""
