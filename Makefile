@@ -48,7 +48,8 @@ campaign: $(VENV)/.installed  ## run the experiments of conf/campaign.yaml that 
 	python -m stages.tools.campaign --jobs $(JOBS)$(call option,ONLY, --only)$(if $(DRY), --dry)$(call option,CLUSTER, --cluster)
 
 worker: $(VENV)/.installed  ## do jobs of a study that runs elsewhere: make worker CLUSTER=tcp://head:8786
-	@test -n '$(CLUSTER)' || { echo 'error: no address; make worker CLUSTER=tcp://head:8786' >&2; exit 1; }
+	@case '$(CLUSTER)' in *:*[0-9]) ;; *) \
+	  echo "error: CLUSTER: '$(CLUSTER)' is not an address; make worker CLUSTER=tcp://head:8786" >&2; exit 1;; esac
 	dask worker '$(CLUSTER)' --nthreads $(JOBS) --memory-limit 0 --no-dashboard
 
 smoke: $(VENV)/.installed  ## run four tiny cells on real data in a temporary copy, as a quick check

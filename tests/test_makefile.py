@@ -42,6 +42,16 @@ def test_names_of_a_campaign_stay_one_word(installed: Path) -> None:
     assert "stages.tools.campaign --jobs 2\n" in planned(installed, "campaign", "JOBS=2")
 
 
+@pytest.mark.parametrize("address", ["", "head", "tcp://head"])
+def test_a_worker_needs_an_address(installed: Path, address: str) -> None:
+    done = make(installed, "worker", f"CLUSTER={address}")
+    assert done.returncode
+    assert done.stderr.startswith(f"error: CLUSTER: '{address}' is not an address; make worker CLUSTER=tcp://")
+    assert "dask worker 'tcp://head:8786' --nthreads 2" in planned(
+        installed, "worker", "CLUSTER=tcp://head:8786", "JOBS=2"
+    )
+
+
 def test_cells_at_a_time_are_the_cores_that_may_be_used(installed: Path) -> None:
     allowed = sorted(os.sched_getaffinity(0))
     try:

@@ -18,11 +18,11 @@ from ddpm.network.kinds import create
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.tools import experiments
 from stages.tools.document import DOCUMENTS
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, findings_say, metric_of, plain, says, table
-from tests.stages.tools.test_document import changed
 
-pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+pytestmark = only_as_committed
 
 
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())

@@ -3,15 +3,13 @@
 import math
 import re
 
-import pytest
-
 from ddpm import artifacts
 from stages.analysis.statistics import DECIDED
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, fid_of, findings_say, says
-from tests.stages.tools.test_document import changed
 
-pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+pytestmark = only_as_committed
 
 
 def cosine_over_sigmoid(*runs: str, sampler: str) -> list[float]:

@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
-import pytest
 
 from ddpm import artifacts
 from stages.analysis import statistics
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, README, fid_of, findings_say, says
-from tests.stages.tools.test_document import changed
 
 Cell = tuple[str, int, int, str]
 Kind = tuple[str, int, str]
 SAMPLERS = ("ancestral", "clipped")
 
-pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+pytestmark = only_as_committed
 
 
 def test_fewer_steps_of_one_model() -> None:

@@ -11,11 +11,11 @@ from ddpm.schedules import audit, make_schedule
 from stages.analysis.amplified import OURS, models
 from stages.analysis.runs import kept_runs
 from stages.support import settings
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, fid_of, findings_say, metric_of, says, table
-from tests.stages.tools.test_document import changed
 
-pytestmark = pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+pytestmark = only_as_committed
 
 
 def test_the_first_reverse_step() -> None:

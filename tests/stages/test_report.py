@@ -16,9 +16,9 @@ from stages.analysis.tables import p_value
 from stages.support import settings
 from stages.support.cells import Cell
 from tests.browser import chromium
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.stage_runs import run
-from tests.stages.tools.test_document import changed
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
@@ -60,7 +60,7 @@ def test_whole_page(page_file: Path) -> None:
     assert page_file.read_text() == text  # equal inputs, equal bytes
 
 
-@pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+@only_as_committed
 def test_the_answer_is_the_readmes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the committed study; the small one of the other tests has no confirmatory seed."""
     monkeypatch.chdir(ROOT)

@@ -1,7 +1,6 @@
 """The tables of README and findings are those of the committed metrics, to the last digit."""
 
 import math
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,11 @@ import pytest
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.tools import document
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 
 
-def changed() -> bool:
-    """Whether metrics/ is of a study of the user's own, whose numbers the documents need not have."""
-    return bool(
-        subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "metrics"], cwd=ROOT, capture_output=True).returncode
-    )
-
-
-@pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+@only_as_committed
 @pytest.mark.parametrize("path", document.DOCUMENTS, ids=str)
 def test_the_documents_tables_are_of_the_committed_metrics(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
@@ -82,7 +75,7 @@ def test_a_wrong_mark_is_one_line(text: str, says: str) -> None:
         document.rewritten(text, {"a": ""}, "x")
 
 
-@pytest.mark.skipif(changed(), reason="metrics/ is not as committed")
+@only_as_committed
 def test_the_committed_metrics_give_every_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = document.blocks()
