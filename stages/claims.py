@@ -99,6 +99,7 @@ def main() -> None:
         "claims_yaml_sha256": hashlib.sha256(artifacts.read_bytes(CLAIMS_FILE)).hexdigest(),
         "fixed_at": rules.fixed_at,
         "quality": rules.quality,
+        "second_opinion": rules.second_opinion,
         "sampler": rules.sampler,
         "confidence": rules.confidence,
         "seeds": [seed for seed in tables.seeds if seed >= first],

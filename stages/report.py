@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ddpm import artifacts
 from stages.analysis.answer import HERE, answer, lacking
 from stages.analysis.by_network import by_network, confirmed
+from stages.analysis.ratios import metric_name
 from stages.analysis.runs import Run, beside_the_grid, kept_runs, other_seeds, own_table, parameters
 from stages.analysis.summary import sentences
 from stages.analysis.tables import p_value
@@ -136,6 +137,11 @@ def gains(audits: list[Row], of: str) -> str:
     return ", ".join(found)
 
 
+def digits(value: float | None, places: int, factor: float = 1) -> str:
+    """A number of a table, times a factor; nothing where there is none."""
+    return "" if value is None else f"{factor * value:.{places}f}"
+
+
 def in_script(value: Any) -> str:
     """JSON for a script element; "<" is escaped, since it could end the element from inside a string."""
     return json.dumps(value).replace("<", "\\u003c")
@@ -160,7 +166,7 @@ def main() -> None:
     some = {name: FIGURES / f"fid_{name}.png" for name in ("by_network", "of_epochs")}  # where there are such runs
     pictures = {name: png_file(path) if path.exists() else "" for name, path in some.items()}
     page = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page.filters["p_value"] = p_value
+    page.filters |= {"p_value": p_value, "digits": digits, "metric_name": metric_name}
     text = page.get_template("report.html.j2").render(
         confirmed=confirmatory(params, runs, [*rows, *other_seeds(params, runs, any_sampler=True)], audits, claims),
         sentences=sentences(every, claims["sampler"]),
@@ -172,7 +178,7 @@ def main() -> None:
         variance=variance,
         changes=changes,
         done=done,
-        forest=data_uri(svg(metrics.ratios(done)).encode(), "image/svg+xml"),
+        forest=data_uri(svg(metrics.ratios(done, metric_name(changes["quality"]))).encode(), "image/svg+xml"),
         grid=params.grid,
         chains=params.chains,
         rows=at_all_T,

@@ -10,7 +10,9 @@ from tests.conftest import ROOT
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
-    for path in chain(ROOT.glob("*.md"), *(ROOT.glob(f"{name}/**/*.md") for name in ("docs", "benchmarks", "data")))
+    for path in chain(
+        ROOT.glob("*.md"), *(ROOT.glob(f"{name}/**/*.md") for name in ("docs", "benchmarks", "data", "metrics"))
+    )
 )
 
 

@@ -6,11 +6,12 @@ from itertools import product
 import pytest
 
 from ddpm import artifacts
+from ddpm.core.mnist import to_model
 from ddpm.quality.rank_agreement import kendall_tau
 from ddpm.schedules import audit, make_schedule
 from stages.analysis.amplified import OURS, models
 from stages.analysis.runs import kept_runs
-from stages.support import settings
+from stages.support import data, settings
 from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, fid_of, findings_say, metric_of, says, table
@@ -145,6 +146,34 @@ def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.008 < min(rms) < max(rms) < 0.015
     error = "An RMS error of about 0.01 in the predicted noise, whose RMS is 1,"
     says(f"{error} thus becomes about as large as x_{{T-1}} itself.")
+
+
+SPREAD = 0.5187  # of MNIST's training images about their mean image, root mean square over pixels in [-1, 1]
+
+
+def test_what_no_network_can_avoid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    params, own = settings.load(), artifacts.read_csv(ROOT / "metrics" / "fid_of_T.csv")
+    times: dict[str, list[float]] = {"linear": [], "sigmoid": [], "cosine": []}
+    for model in models(params, own, kept_runs(), {}):
+        if model.setting == OURS and model.T in params.grid.T and model.schedule in times:
+            bar = float(make_schedule(model.schedule, model.T).alpha_bar[-1])
+            limit = SPREAD * math.sqrt(bar / (1 - bar))
+            times[model.schedule].append(model.error / model.gain / limit)
+    flat = sorted(times["linear"] + times["sigmoid"])
+    assert 0.99 < flat[0] < flat[-1] < 1.05
+    findings_say(
+        "only to within 0.52 sqrt(alpha_bar_T / (1 - alpha_bar_T))",
+        f"the networks' error is {flat[0]:.2f} to {flat[-1]:.2f} times this limit",
+        f"On cosine it is {min(times['cosine']):.0f} to {max(times['cosine']):,.0f} times the limit.",
+    )
+
+
+@pytest.mark.skipif(not (ROOT / data.TRAIN_IMAGES).exists(), reason="`make study` fetches the images")
+def test_the_spread_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    x_0 = to_model(data.train_images())
+    assert float(x_0.var(dim=0).mean().sqrt()) == pytest.approx(SPREAD, abs=1e-4)
 
 
 def test_the_mean_error_does_not_explain_the_brightness() -> None:

@@ -1,14 +1,13 @@
 """The answer in a few sentences, of which the tables and the verdicts decide the numbers and the words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ddpm.errors import StudyError
 from stages.analysis import points
 from stages.analysis.ratios import logs_of
-from stages.analysis.tables import SCHEDULES, results
+from stages.analysis.tables import SCHEDULES, Row, results
 
-Row = Mapping[str, Any]
 HERE = "this study's network"
 NEEDED = (  # schedule and sampler of every cell that the answer names
     *((schedule, "ancestral") for schedule in SCHEDULES),
@@ -77,7 +76,7 @@ def answer(networks: Mapping[str, Sequence[Row]], schedules: Sequence[Row], clai
     study, verdicts = points.Study(networks[HERE], claims["confidence"]), claims["claims"]
     step = verdicts["one-step"]["verdict"]
     said = [
-        points.lowest(networks),
+        points.lowest(networks, claims["confidence"]),
         points.cause(study, schedules, step),
         *points.of_T(study),
         points.worse(study, verdicts["cosine-worse"]),

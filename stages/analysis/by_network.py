@@ -1,7 +1,6 @@
 """FIDs of every network side by side: a row a network."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -9,11 +8,10 @@ from ddpm.errors import StudyError
 from stages.analysis.named_networks import rows_by_network
 from stages.analysis.ratios import logs_of, number_of_seeds, ratio
 from stages.analysis.runs import Run
-from stages.analysis.tables import SCHEDULES, number, results
+from stages.analysis.tables import SCHEDULES, Row, number, results
 from stages.support import settings
 
 ENOUGH = 3  # seeds, for an estimate of the scatter
-Row = Mapping[str, Any]
 # column -> schedule and sampler
 KINDS = {
     "Linear, no clip": ("linear", "ancestral"),

@@ -10,7 +10,7 @@ from ddpm.errors import StudyError
 from ddpm.quality.rank_agreement import kendall_tau
 from stages.analysis import statistics
 from stages.analysis.claims_on_the_first_step import FIRST_STEP
-from stages.analysis.statistics import Evidence
+from stages.analysis.statistics import Evidence, Part
 from stages.analysis.tables import SCHEDULES, Finding, Tables, contrast, factor, per_seed, spread, times
 
 
@@ -40,15 +40,25 @@ def _worse(tables: Tables, log_ratio: float) -> Evidence:
     larger = statistics.above(distance, log_ratio, tables.confidence)
     if len(ratios) > 1:
         of_cells = math.sqrt(float(ratios.var(ddof=1).mean()) / ratios.shape[1])
-        larger = replace(larger, parts=tuple(replace(part, sd=max(part.sd, of_cells)) for part in larger.parts))
+        (part,) = larger.parts
+        larger = replace(larger, parts=(replace(part, planning_sd=max(part.sd, of_cells)),))
     return statistics.all_of([larger, statistics.below(loss, 0.0, tables.confidence)])
+
+
+def _worse_in_words(distance: Part, of_cells: tuple[float, float], clipping: str, loss: float) -> str:
+    intervals = [(distance.low, distance.high, "over the seeds"), (*of_cells, "if all cells were independent")]
+    shown = "; ".join(
+        f"{math.exp(low):.2f} to {math.exp(high):.2f} {of}" for low, high, of in intervals if math.isfinite(low)
+    )
+    sure = f" ({shown})" if shown else ""
+    return f"cosine's distance is {times(distance.mean)} sigmoid's{sure},{clipping} its loss {times(loss)}"
 
 
 def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
     """Log ratio of distance, cosine to sigmoid, mean over T: above; and that of held-out loss: below 0."""
     ratios, found = _log_ratios(tables), _worse(tables, log_ratio)
-    part = found.parts[0]  # the quantity stays the distance, whichever part decides
-    found = replace(found, estimate=part.mean, low=part.low, high=part.high)
+    distance = found.parts[0]  # the quantity stays the distance, whichever part decides
+    found = replace(found, estimate=distance.mean, low=distance.low, high=distance.high)
     low, high = statistics.interval(ratios.to_numpy().ravel(), tables.confidence)
     details = {"log ratio of loss": float(contrast(tables, "loss_simple", "cosine", "sigmoid").mean())}
     clipping = ""
@@ -58,20 +68,34 @@ def cosine_worse(tables: Tables, log_ratio: float) -> Finding:
         clipping = f" with clipping {times(float(clipped.mean()))}{sure},"
     if math.isfinite(low):
         details |= {"by the scatter of all cells, low": low, "by the scatter of all cells, high": high}
-    intervals = [(part.low, part.high, "over the seeds"), (low, high, "if all cells were independent")]
-    shown = "; ".join(
-        f"{math.exp(start):.2f} to {math.exp(end):.2f} {of}" for start, end, of in intervals if math.isfinite(start)
-    )
-    plain = (
-        f"cosine's distance is {times(part.mean)} sigmoid's{f' ({shown})' if shown else ''},{clipping} "
-        f"its loss {times(details['log ratio of loss'])}"
-    )
+    plain = _worse_in_words(distance, (low, high), clipping, details["log ratio of loss"])
     return Finding(found, "log ratio of distance, cosine to sigmoid", plain, details)
 
 
 def _slope_per_doubling(logs: pd.DataFrame) -> pd.Series:
     """Least-squares slope over log2(T) of ``[seed, T]``, one a seed."""
     return pd.Series(np.polyfit(np.log2(logs.columns.to_numpy()), logs.to_numpy().T, 1)[0], index=logs.index)
+
+
+def _repaired(tables: Tables) -> dict[str, pd.Series]:
+    """Log ratio of distance, cosine to sigmoid, mean over T, one a seed: with the clip, and with it in one step."""
+    found = {"the clip": _log_ratios(tables, "clipped").mean(axis=1)}
+    if tables.has(FIRST_STEP, ["cosine", "sigmoid"]):
+        found["the clip in the first reverse step alone"] = _log_ratios(tables, FIRST_STEP).mean(axis=1)
+    return {name: per_seed(values) for name, values in found.items()}
+
+
+def _why_in_words(slope: Part, with_clip: Part, per_doubling: float) -> str:
+    fewer = f"needed: less than {factor(per_doubling)}"
+    if slope.low < per_doubling < slope.high:
+        fewer += ", undecided"
+    needed = "needed: more than 1" + (", not met" if with_clip.high < 0 else "")
+    return (
+        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(slope.mean)}"
+        f"{spread(slope.low, slope.high, fewer)}; with clipping the ratio is "
+        f"{factor(with_clip.mean)}{spread(with_clip.low, with_clip.high, needed)}; the claim presupposes that "
+        f"cosine is worse"
+    )
 
 
 def cosine_why(tables: Tables, per_doubling: float) -> Finding:
@@ -81,29 +105,17 @@ def cosine_why(tables: Tables, per_doubling: float) -> Finding:
     schedule x T. Both explain a disadvantage, so the claim presupposes that there is one.
     """
     tables.need_two_T()
-    ancestral, clipped = (_log_ratios(tables, sampler) for sampler in ("ancestral", "clipped"))
-    slope = _slope_per_doubling(ancestral)
-    left = {"the clip": clipped.mean(axis=1)}
-    if tables.has(FIRST_STEP, ["cosine", "sigmoid"]):
-        left["the clip in the first reverse step alone"] = _log_ratios(tables, FIRST_STEP).mean(axis=1)
-    parts = [statistics.below(slope, per_doubling, tables.confidence)]
-    parts += [statistics.above(per_seed(values), 0.0, tables.confidence) for values in left.values()]
-    found = statistics.given(_worse(tables, 0.0), statistics.all_of(parts))
-    own, with_clip = parts[:2]
-    found = replace(found, estimate=own.estimate, low=own.low, high=own.high)
-    gained = per_seed(ancestral.mean(axis=1) - left["the clip"])
+    ancestral, repaired = _log_ratios(tables, "ancestral"), _repaired(tables)
+    slope = statistics.below(_slope_per_doubling(ancestral), per_doubling, tables.confidence)
+    left = [statistics.above(values, 0.0, tables.confidence) for values in repaired.values()]
+    found = statistics.given(_worse(tables, 0.0), statistics.all_of([slope, *left]))
+    found = replace(found, estimate=slope.estimate, low=slope.low, high=slope.high)  # whichever part decides
+    gained = per_seed(ancestral.mean(axis=1) - repaired["the clip"])
     interaction = statistics.above(gained, 0.0, tables.confidence)
-    details = {f"log ratio of distance with {name}": float(values.mean()) for name, values in left.items()}
+    details = {f"log ratio of distance with {name}": float(values.mean()) for name, values in repaired.items()}
     details |= {"schedule x clip, log ratio": interaction.estimate, "schedule x clip, p": interaction.p}
-    details |= {"slope with the clip": float(_slope_per_doubling(clipped).mean())}
-    fewer = f"needed: less than {factor(per_doubling)}" + (", undecided" if own.low < per_doubling < own.high else "")
-    needed = "needed: more than 1" + (", not met" if with_clip.high < 0 else "")
-    plain = (
-        f"each doubling of T multiplies the ratio of cosine's distance to sigmoid's by {factor(own.estimate)}"
-        f"{spread(own.low, own.high, fewer)}; with clipping the ratio is "
-        f"{factor(with_clip.estimate)}{spread(with_clip.low, with_clip.high, needed)}; the claim presupposes that "
-        f"cosine is worse"
-    )
+    details |= {"slope with the clip": float(_slope_per_doubling(_log_ratios(tables, "clipped")).mean())}
+    plain = _why_in_words(slope.parts[0], left[0].parts[0], per_doubling)
     return Finding(found, "slope of the log ratio of distance per doubling of T", plain, details)
 
 

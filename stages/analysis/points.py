@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from scipy import stats
 
 from ddpm.errors import StudyError
 from stages.analysis.ratios import Ratio, logs_of, number_of_seeds, ratio
-from stages.analysis.tables import SCHEDULES, results
+from stages.analysis.tables import SCHEDULES, Row, results
 
-Row = Mapping[str, Any]
 OTHER_METRICS = {"KID": "kid", "a digit classifier": "digits_distance"}
 
 
@@ -41,22 +41,48 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def lowest(networks: Mapping[str, Sequence[Row]]) -> str:
-    """The schedule of the lowest FID without the clip, with each network: means over the T and seeds that have all.
+def _lowest(rows: Sequence[Row], confidence: float) -> tuple[str, bool] | None:
+    """The schedule of the lowest mean FID without the clip, and whether its ratios to both others say so.
+
+    Means over the T and seeds that have all three schedules; None where there are none.
+    """
+    table = results(rows)
+    chosen = table[(table["sampler"] == "ancestral") & table["schedule"].isin(SCHEDULES)]
+    fids = chosen.pivot(index=["T", "seed"], columns="schedule", values="fid").reindex(columns=SCHEDULES).dropna()
+    if fids.empty:
+        return None
+    best = str(fids.apply(stats.gmean).idxmin())
+    logs = np.log(fids).groupby(level="seed").mean()
+    below = (ratio(logs, [name], [best], confidence) for name in SCHEDULES if name != best)
+    return best, all(one is not None and one.low > 1 for one in below)
+
+
+def lowest(networks: Mapping[str, Sequence[Row]], confidence: float) -> str:
+    """The schedule of the lowest FID without the clip, with each network; open where an interval contains 1.
 
     Args:
         networks: name -> rows of its confirmatory seeds.
+        confidence: of the intervals.
     """
-    best: dict[str, list[str]] = {}
-    for name, table in ((name, results(rows)) for name, rows in networks.items()):
-        chosen = table[(table["sampler"] == "ancestral") & table["schedule"].isin(SCHEDULES)]
-        fids = chosen.pivot(index=["T", "seed"], columns="schedule", values="fid").reindex(columns=SCHEDULES).dropna()
-        if len(fids):
-            best.setdefault(str(fids.apply(stats.gmean).idxmin()), []).append(name)
-    if len(best) == 1:
-        return f"Without the clip, the {next(iter(best))} schedule has the lowest FID with each network below."
-    each = [f"{schedule} has it with {_listed(names)}" for schedule, names in best.items()]
-    return f"Which schedule has the lowest FID without the clip depends on the network: {', '.join(each)}."
+    sure: dict[str, list[str]] = {}
+    unsure: dict[str, list[str]] = {}
+    for name, rows in networks.items():
+        if (found := _lowest(rows, confidence)) is not None:
+            schedule, shown = found
+            (sure if shown else unsure).setdefault(schedule, []).append(f"with {name}")
+    if len(sure) == 1 and not unsure:
+        return f"Without the clip, the {next(iter(sure))} schedule has the lowest FID with each network below."
+    if len(sure) == 1 and [*sure] == [*unsure]:
+        ((schedule, names),) = unsure.items()
+        return (
+            f"Without the clip, {schedule} has the lowest FID; only {_listed(names)} is that open (its mean is lowest)."
+        )
+    each = [f"{schedule} has it {_listed(names)}" for schedule, names in sure.items()]
+    depends = f"depends on the network: {', '.join(each)}" if sure else "is open"
+    means = [
+        f"; {_listed(names)} {schedule} has the lowest mean, but that is open" for schedule, names in unsure.items()
+    ]
+    return f"Which schedule has the lowest FID without the clip {depends}{''.join(means)}."
 
 
 def _gain(schedules: Sequence[Row]) -> str:
@@ -160,4 +186,4 @@ def elsewhere(networks: Row, here: str) -> list[str]:
     names = "with both" if alike == [*tested] and len(alike) == 2 else _listed([f"with {name}" for name in alike])
     too = ", too" if here == "supported" else ""
     step = [f"{names}, the first reverse step alone explains the clip's gain on cosine{too}"] if alike else []
-    return [" ".join(f"W{sentence[1:]}." for sentence in ["; ".join(compared), *step])] if tested else []
+    return [" ".join(f"{part[0].upper()}{part[1:]}." for part in ["; ".join(compared), *step])] if tested else []

@@ -41,14 +41,14 @@ def one_sided(distance: float, sd: float, n: NDArray[np.int64], alpha: float) ->
 def _missed(part: Part, n: NDArray[np.int64], alpha: float) -> Powers:
     """At most this probability that a part which holds is not shown to hold."""
     distances = [part.mean - part.lower, part.upper - part.mean]
-    missed = sum(1 - one_sided(d, part.sd, n, alpha) for d in distances if math.isfinite(d))
+    missed = sum(1 - one_sided(d, part.planning_sd, n, alpha) for d in distances if math.isfinite(d))
     return np.asarray(missed, dtype=np.float64)
 
 
 def _refuted(part: Part, n: NDArray[np.int64], alpha: float) -> Powers:
     """Power to show that a part does not hold."""
     distances = [d for d in (part.lower - part.mean, part.mean - part.upper) if math.isfinite(d)]
-    powers = [one_sided(d, part.sd, n, alpha / len(distances)) for d in distances]
+    powers = [one_sided(d, part.planning_sd, n, alpha / len(distances)) for d in distances]
     return np.asarray(np.max(powers, axis=0), dtype=np.float64)
 
 
@@ -79,9 +79,9 @@ def power(evidence: Evidence, n: Sequence[int], claims: int, confidence: float) 
 
 def _shown(part: Part, n: NDArray[np.int64], confidence: float) -> NDArray[np.bool_]:
     """Whether a part would be shown to hold, uncorrected, if n seeds had these estimates."""
-    if part.sd == 0:  # the sign test
+    if part.planning_sd == 0:  # the sign test
         return np.asarray((0.5**n < 1 - confidence) & (part.lower < part.mean < part.upper))
-    error = stats.t.ppf(confidence, n - 1) * part.sd / np.sqrt(n)
+    error = stats.t.ppf(confidence, n - 1) * part.planning_sd / np.sqrt(n)
     return np.asarray((part.mean - error > part.lower) & (part.mean + error < part.upper))
 
 
@@ -94,7 +94,12 @@ def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, na
         nearest = min(abs(part.mean - bound) for bound in (part.lower, part.upper))
         shown = _shown(part, seeds, confidence)
         # without scatter there is no interval
-        on_bound = (part.sd > 0) & (half * part.sd >= nearest) & (2 * half * part.sd <= narrow) & ~shown
+        on_bound = (
+            (part.planning_sd > 0)
+            & (half * part.planning_sd >= nearest)
+            & (2 * half * part.planning_sd <= narrow)
+            & ~shown
+        )
         decided &= on_bound | shown
         holding |= on_bound
     for part in evidence.given:

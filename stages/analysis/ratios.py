@@ -10,6 +10,13 @@ import pandas as pd
 from stages.analysis import statistics
 from stages.analysis.tables import number, spread
 
+METRIC_NAMES = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
+
+
+def metric_name(column: str) -> str:
+    """What tables and figures call a metric: a column of fid_of_T.csv."""
+    return METRIC_NAMES.get(column, column)
+
 
 def number_of_seeds(count: int) -> str:
     """Such as ``3 seeds``."""

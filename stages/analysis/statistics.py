@@ -29,6 +29,7 @@ class Part:
         low, high: confidence interval of the mean; not finite when there is none.
         lower, upper: the condition is lower < mean < upper; at least one is finite.
         p_for, p_against: as in ``Evidence``.
+        planning_sd: the scatter from which more seeds are planned: sd, or more where that is small by luck.
     """
 
     mean: float
@@ -40,6 +41,7 @@ class Part:
     upper: float
     p_for: float
     p_against: float
+    planning_sd: float
 
     def holds_a_bound(self, width: float) -> bool:
         """Whether the interval is at most this wide and holds a bound."""
@@ -122,7 +124,7 @@ def inside(values: ArrayLike, lower: float, upper: float, confidence: float) -> 
         p_for = max(_p_above(y, bound) for y, bound in sides)
         p_against = min(1.0, len(sides) * min(_p_above(-y, -bound) for y, bound in sides))
     sd = 0.0 if n < 2 or _without_spread(x) else float(x.std(ddof=1))
-    part = Part(mean, sd, n, low, high, lower, upper, p_for, p_against)
+    part = Part(mean, sd, n, low, high, lower, upper, p_for, p_against, planning_sd=sd)
     return Evidence(mean, low, high, p_for, p_against, n, (part,))
 
 
@@ -198,10 +200,7 @@ def verdict(evidence: Evidence, adjusted_p: float, confidence: float, narrow: fl
 
 
 def trend_p(blocks: ArrayLike) -> float:
-    """Two-sided p of Page's test for a trend along the columns of ``[blocks, treatments]`` (Page 1963).
-
-    Blocks must be independent, such as seeds, and at least two.
-    """
+    """Two-sided p of Page's test (1963) for a trend along the columns of two or more independent blocks (seeds)."""
     x = np.asarray(blocks)
     one_sided = [float(stats.page_trend_test(values).pvalue) for values in (x, -x)]
     return min(1.0, 2 * min(one_sided))

@@ -26,12 +26,15 @@ class Claim:
     Attributes:
         test: tables, threshold -> what was found.
         threshold: the threshold's name in conf/claims.yaml.
+        least, most: what it may be.
         exact: it is arithmetic and has no p-value.
         of_quality: it depends on the metric of quality.
     """
 
     test: Callable[[Tables, float], Finding]
     threshold: str
+    least: float = -math.inf
+    most: float = math.inf
     exact: bool = False
     of_quality: bool = False
 
@@ -39,16 +42,16 @@ class Claim:
 CLAIMS = {
     "cosine-worse": Claim(claims_on_quality.cosine_worse, "log_ratio", of_quality=True),
     "cosine-why": Claim(claims_on_quality.cosine_why, "per_doubling", of_quality=True),
-    "one-step": Claim(claims_on_the_first_step.one_step, "share", of_quality=True),
-    "T-small-effect": Claim(claims_on_quality.T_small_effect, "margin", of_quality=True),
-    "good-schedule-fewer-steps": Claim(claims_on_quality.good_schedule_fewer_steps, "not_inferior", of_quality=True),
-    "loss-not-quality": Claim(claims_on_losses.loss_not_quality, "tau", of_quality=True),
-    "sigmoid-loss": Claim(claims_on_losses.sigmoid_loss, "slightly"),
-    "loss-flat-in-T": Claim(claims_on_losses.loss_flat_in_T, "margin"),
+    "one-step": Claim(claims_on_the_first_step.one_step, "share", 0, 1, of_quality=True),
+    "T-small-effect": Claim(claims_on_quality.T_small_effect, "margin", 0, of_quality=True),
+    "good-schedule-fewer-steps": Claim(claims_on_quality.good_schedule_fewer_steps, "not_inferior", 0, of_quality=True),
+    "loss-not-quality": Claim(claims_on_losses.loss_not_quality, "tau", 0, 1, of_quality=True),
+    "sigmoid-loss": Claim(claims_on_losses.sigmoid_loss, "slightly", 0),
+    "loss-flat-in-T": Claim(claims_on_losses.loss_flat_in_T, "margin", 0),
     "n32-enough": Claim(claims_on_quality.n32_enough, "behind"),
-    "gaussian-end": Claim(claims_on_schedules.gaussian_end, "sqrt_alpha_bar_T", exact=True),
-    "same-shape": Claim(claims_on_schedules.same_shape, "sup_distance", exact=True),
-    "linear-abar": Claim(claims_on_schedules.linear_abar, "r_squared", exact=True),
+    "gaussian-end": Claim(claims_on_schedules.gaussian_end, "sqrt_alpha_bar_T", 0, 1, exact=True),
+    "same-shape": Claim(claims_on_schedules.same_shape, "sup_distance", 0, 1, exact=True),
+    "linear-abar": Claim(claims_on_schedules.linear_abar, "r_squared", 0, 1, exact=True),
 }
 NUMBERS = ("estimate", "low", "high", "p_for", "p_against", "n")
 FEW = 6  # parts of a claim that a reader looks at one by one
@@ -104,8 +107,12 @@ def _finding(name: str, tables: Tables, rule: ClaimRule) -> Finding | str:
     if set(rule.thresholds) != {claim.threshold}:
         given = ", ".join(rule.thresholds) or "none"
         raise StudyError(f"claim {name} takes one threshold, {claim.threshold!r}, not {given}", where="claims")
+    threshold = rule.thresholds[claim.threshold]
+    if not claim.least <= threshold <= claim.most:
+        needed = f"at least {claim.least:g}" + (f" and at most {claim.most:g}" if claim.most < math.inf else "")
+        raise StudyError(f"claim {name}: {claim.threshold} must be {needed}, not {threshold:g}", where="claims")
     try:
-        return claim.test(tables, rule.thresholds[claim.threshold])
+        return claim.test(tables, threshold)
     except StudyError as error:
         return error.what
 

@@ -61,7 +61,7 @@ def amplified_error(models: Sequence[Model]) -> Figure:
         left.plot(model.error, model.mean_pixel, linestyle="none", **style)
         if model.clipped_fid is not None:
             right.plot(model.error, model.fid / model.clipped_fid, linestyle="none", **style)
-    left.axhline(REAL_MEAN_PIXEL, color="0.4", linewidth=1, label=f"real digits ({REAL_MEAN_PIXEL:.1f})")
+    left.axhline(REAL_MEAN_PIXEL, color="0.4", linewidth=1, label=f"MNIST ({REAL_MEAN_PIXEL:.1f})")
     left.legend(loc="upper left")
     left.set(ylabel="mean pixel of the samples without clip, 0 to 255")
     right.set(ylabel="FID without clip / FID with the clip in every step")

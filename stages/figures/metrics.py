@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter
 
-from stages.figures.plots import Row, colours, plain_log_axis
+from stages.analysis.tables import Row
+from stages.figures.plots import colours, plain_log_axis
 
 _DISTANCES = {"fid": "Inception", "digits_distance": "classifier of digits"}
 
@@ -61,11 +62,12 @@ def loss_at_log_snr(curves: Mapping[tuple[str, int], Mapping[float, float]]) -> 
     return figure
 
 
-def ratios(changes: Mapping[str, Row]) -> Figure:
+def ratios(changes: Mapping[str, Row], metric: str) -> Figure:
     """Forest plot of the ratio of the distance after each change to that before it, with intervals if there are seeds.
 
     Args:
         changes: name -> ``ratio`` (above 1: worse), ``low`` and ``high``, None with one seed.
+        metric: its name.
     """
     figure = Figure(figsize=(8.4, 1.0 + 0.32 * len(changes)), layout="constrained")
     axes = figure.add_subplot()
@@ -79,5 +81,5 @@ def ratios(changes: Mapping[str, Row]) -> Figure:
     axes.invert_yaxis()
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.set_xlabel("FID after the change / before; hollow: one seed, no interval")
+    axes.set_xlabel(f"{metric} after the change / before; hollow: one seed, no interval")
     return figure

@@ -12,7 +12,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from torchvision.utils import make_grid
 
-Row = Mapping[str, Any]
+from stages.analysis.tables import Row
+
 Images = NDArray[np.uint8]
 
 

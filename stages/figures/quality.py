@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from stages.analysis.statistics import interval
-from stages.figures.plots import Row, colours, plain_log_axis
+from stages.analysis.tables import Row
+from stages.figures.plots import colours, plain_log_axis
 
 _MARKERS = {"ancestral": "o", "clipped": "s", "ddim": "^"}
 _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}

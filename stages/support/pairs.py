@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 from ddpm.errors import StudyError
@@ -88,12 +88,15 @@ def _models(params: "Params", where: str) -> None:
             from ddpm.features.inception import get_extractor
 
             get_extractor(params.extractor)
-        for name in params.grid.schedule:
-            for T in dict.fromkeys([*params.grid.T, *params.ideal.T]):
-                make_schedule(name, T, **params.schedule_parameters(name))
-        for T in params.grid.T:  # which a schedule has found not too large
-            for sampler in params.grid.sampler:
-                get_sampler(sampler, T)
+        made = {
+            (name, T): make_schedule(name, T, **params.schedule_parameters(name))
+            for name in params.grid.schedule
+            for T in dict.fromkeys([*params.grid.T, *params.ideal.T])
+        }
+        for name, T, word in product(params.grid.schedule, params.grid.T, params.grid.sampler):
+            sampler, steps = get_sampler(word, T)
+            if made[name, T].alpha_bar[T] == 0 and steps <= 1 + sampler.left_out:  # samplers leave out t = T, too
+                raise StudyError(f"{word} leaves no step on {name}, whose alpha_bar_T is 0", hint="choose more steps")
     except StudyError as error:
         told = f"{error.where}: {error.what}" if error.where and error.where != where else error.what
         raise StudyError(told, where=where, hint=error.hint) from None

@@ -79,7 +79,7 @@ class Reference(Strict):
 
 
 class Fid(Strict):
-    """``kid_images``: how many reference images KID, precision and recall compare with (their cost is quadratic);
+    """``kid_images``: how many reference images KID compares with, whose cost is quadratic;
     ``kid_block``: images of a block of KID, for its error.
     """
 

@@ -18,7 +18,8 @@ from ddpm.core.device import choose
 from ddpm.core.mnist import SIDE, to_uint8
 from ddpm.network import kinds, unet
 from ddpm.sampling import inference
-from ddpm.sampling.samplers import SAMPLERS, reverse
+from ddpm.sampling.graph import sample_chain
+from ddpm.sampling.samplers import SAMPLERS
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Recipe, Training
 from stages.figures import plots
@@ -66,13 +67,12 @@ def main(
             advance(step.images)
     print(f"loss of the last step: {float(step.loss):.4f}")
 
-    def noise(k: int) -> torch.Tensor:
-        return rng.image_noise(seed, "demo", k, first=0, count=IMAGES, shape=(1, SIDE, SIDE), device=device)
-
     net.load_state_dict(training.ema.state_dict())
-    denoiser = inference.sampling_denoiser(net, table, dtype)
-    chain = [noise(0), *(x for _, x in reverse(denoiser, table, SAMPLERS["ancestral"], timesteps, noise))]
-    frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for x in chain])
+    rounded, exact = (inference.sampling_denoiser(net, table, each) for each in (dtype, torch.float32))
+    chain = sample_chain(
+        rounded, table, SAMPLERS["ancestral"], timesteps, seed, 0, IMAGES, device, graph=False, exact=exact
+    )
+    frames = np.stack([to_uint8(x).squeeze(1).cpu().numpy() for _, x in chain])
 
     moments = np.linspace(0, len(frames) - 1, MOMENTS).round().astype(int)
     canvas = on_the_way(frames[moments, :6], f"{schedule}, T = {timesteps}")

@@ -44,17 +44,27 @@ def fids(table: bytes | None) -> pd.Series:
     rows = artifacts.parse_csv(table, str(TABLE)) if table else []
     if missing := [name for name in (*AXES, "fid") if any(row.get(name) is None for row in rows)]:
         raise StudyError(f"no {missing[0]} in every row", where=str(TABLE), hint="run `dvc repro`")
-    return pd.Series({"-".join(str(row[axis]) for axis in AXES): row["fid"] for row in rows}, dtype=np.float64)
+    try:
+        return pd.Series({"-".join(str(row[axis]) for axis in AXES): row["fid"] for row in rows}, dtype=np.float64)
+    except ValueError as error:
+        raise StudyError(f"an fid is no number: {error}", where=str(TABLE), hint="run `dvc repro`") from error
 
 
 def verdicts(text: bytes | None) -> dict[str, str]:
-    """Claim -> verdict, from the text of a claims.json; of another network with its name behind it."""
+    """Claim -> verdict, from the text of a claims.json; of another network with its name behind it.
+
+    Raises:
+        StudyError: the text is not JSON, or is not of such a file.
+    """
     if not text:
         return {}
     table = artifacts.parse_json(text, str(CLAIMS))
-    found = {claim: of["verdict"] for claim, of in table["claims"].items()}
-    for network, results in table.get("networks", {}).items():
-        found |= {f"{claim}, {network}": of["verdict"] for claim, of in results["claims"].items()}
+    try:
+        found = {claim: of["verdict"] for claim, of in table["claims"].items()}
+        for network, results in table.get("networks", {}).items():
+            found |= {f"{claim}, {network}": of["verdict"] for claim, of in results["claims"].items()}
+    except (LookupError, TypeError, AttributeError) as error:
+        raise StudyError("has no verdict of each claim", where=str(CLAIMS), hint="run `dvc repro`") from error
     return found
 
 

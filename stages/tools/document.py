@@ -19,8 +19,9 @@ from stages.analysis.amplified import models
 from stages.analysis.answer import HERE, answer
 from stages.analysis.by_network import by_network, confirmed
 from stages.analysis.named_networks import networks_of_runs, rows_by_network
+from stages.analysis.ratios import metric_name
 from stages.analysis.runs import beside_the_grid, kept_runs, other_seeds, own_table
-from stages.analysis.tables import p_value, results
+from stages.analysis.tables import Row, p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
@@ -32,7 +33,6 @@ app = typer.Typer(add_completion=False)
 
 WIDTH = 130  # of the documents' lines
 DOCUMENTS = (Path("README.md"), Path("docs/findings.md"))
-Row = Mapping[str, Any]
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -93,7 +93,9 @@ def changes(found: Row) -> str:
     for name, row in sorted(ran.items(), key=lambda item: float(item[1]["ratio"])):
         sure = "" if row["high"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
         lines.append([name, f"{row['ratio']:.3f}", sure, str(row["seeds"]), _significance(row)])
-    table = markdown(["Change", "Ratio of FID", "95 % interval", "Seeds", "After the correction"], lines)
+    interval = f"{100 * found['confidence']:.0f} % interval"
+    header = ["Change", f"Ratio of {metric_name(found['quality'])}", interval, "Seeds", "After the correction"]
+    table = markdown(header, lines)
     absent = [name for name in found["changes"] if name not in ran]
     return table + ("\n\n" + fill(f"Not run yet: {'; '.join(absent)}.", WIDTH) if absent else "")
 

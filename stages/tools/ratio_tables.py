@@ -1,23 +1,20 @@
 """Tables of ratios over the seeds, for the documents."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from stages.analysis.ratios import logs_of, ratio
-from stages.analysis.tables import number, results
+from stages.analysis.ratios import METRIC_NAMES, logs_of, ratio
+from stages.analysis.tables import Row, number, results
 
-METRIC_NAMES = {"fid": "FID", "fid_infinity": "FID, n to infinity", "kid": "KID", "digits_distance": "digit classifier"}
 RATIOS = (
     "Cosine to sigmoid",
     "Cosine to linear, with the clip",
     "Largest T to smallest, linear",
     "Largest T to smallest, sigmoid",
 )
-Row = Mapping[str, Any]
 
 
 def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:

@@ -1,17 +1,15 @@
 """The claims in tables: the verdicts by network, and what was measured for each."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from stages.analysis.by_network import ENOUGH
-from stages.analysis.ratios import number_of_seeds
+from stages.analysis.ratios import metric_name, number_of_seeds
 from stages.analysis.statistics import DECIDED
+from stages.analysis.tables import Row
 
 OURS = "This study's network"
 MANY = 100  # seeds
-SECOND = "digit classifier"  # the metric of the second opinion
-Row = Mapping[str, Any]
 Table = tuple[Sequence[str], list[list[str]]]  # a header and its rows
 
 
@@ -23,7 +21,7 @@ def _brief(needed: str) -> str:
     return f"over {MANY} seeds" if int(found[1].replace(",", "")) > MANY else f"about {found[1]} seeds"
 
 
-def _verdict(claim: Row, brief: bool) -> str:
+def _verdict(claim: Row, metric: str, brief: bool) -> str:
     """The verdict; in brackets how many seeds would decide, or how few there are, and the second metric's verdict."""
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
@@ -31,7 +29,7 @@ def _verdict(claim: Row, brief: bool) -> str:
         told = [number_of_seeds(claim["n"])]
     elif verdict not in DECIDED and needed is not None:
         told = [_brief(needed) if brief else needed]
-    told += [f"{SECOND}: {second}"] if second not in (None, verdict) else []
+    told += [f"{metric}: {second}"] if second not in (None, verdict) else []
     return (f"**{verdict}**" if verdict in DECIDED else verdict) + (f" ({'; '.join(told)})" if told else "")
 
 
@@ -43,21 +41,20 @@ def _sentence(claim: Row) -> str:
 
 def verdicts(claims: Row) -> Table:
     """A row a claim: its words, and a column of verdicts a network."""
-    others = claims["networks"]
+    others, metric = claims["networks"], metric_name(claims["second_opinion"])
     rows = []
     for name, claim in claims["claims"].items():
-        of_others = (
-            _verdict(other["claims"][name], True) if name in other["claims"] else "" for other in others.values()
-        )
-        rows.append([_sentence(claim), _verdict(claim, True), *of_others])
+        theirs = (other["claims"].get(name) for other in others.values())
+        of_others = ("" if one is None else _verdict(one, metric, True) for one in theirs)
+        rows.append([_sentence(claim), _verdict(claim, metric, True), *of_others])
     columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
     return ["The report says", OURS, *columns], rows
 
 
 def measured(claims: Row) -> Table:
     """A row a claim: its words, the verdict, and what was measured with this study's network."""
-    rows = []
+    rows, metric = [], metric_name(claims["second_opinion"])
     for claim in claims["claims"].values():
         shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
-        rows.append([_sentence(claim), _verdict(claim, False), shown["plain"]])
+        rows.append([_sentence(claim), _verdict(claim, metric, False), shown["plain"]])
     return ["The report says", "Verdict", "Measured"], rows

@@ -60,6 +60,14 @@ def test_whole_page(page_file: Path) -> None:
     assert page_file.read_text() == text  # equal inputs, equal bytes
 
 
+def test_a_number_that_is_absent_is_an_empty_place(page_file: Path) -> None:
+    rows = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
+    absent = {"kid": None, "fid_infinity_error": None, "loss_simple": None}
+    artifacts.write_csv(Path("metrics/fid_of_T.csv"), [row | absent for row in rows])
+    run(report)
+    assert page_file.read_text().count(f"<td>{rows[0]['fid_infinity']:.3f}</td>\n<td></td>") == 1
+
+
 @only_as_committed
 def test_the_answer_is_the_readmes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the committed study; the small one of the other tests has no confirmatory seed."""

@@ -16,7 +16,7 @@ def test_the_basis_is_what_the_numbers_are() -> None:
         "geometric means over T and 3 training seeds, with 95 % confidence intervals: Without the clip"
     )
     no_test_images = [row | {"fid_test_images": None} for row in study(3)]
-    assert "have 0.09 (of the training set); ratios: of one training seed: Without" in said(no_test_images)
+    assert "have 0.09 (of the training set); ratios: of one training seed: Which" in said(no_test_images)
     assert "means over 3 training" in said([row for row in study(3, 4, 5) if row["T"] == 200])
     of_linear = [row for row in study(6, 7) if row["schedule"] == "linear"]
     assert "over T and 3 training seeds, with" in said(study(3, 4, 5) + of_linear), "seeds with all schedules"

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from ddpm.errors import StudyError
 from ddpm.schedules import audit, make_schedule
 from stages.analysis.claims_on_schedules import straightness, sup_distance
 from stages.analysis.rules import ClaimRule
@@ -54,6 +56,38 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("claim", "laws", "expected"), CASES)
 def test_verdict_on_planted_cells(claim: str, laws: dict[str, Any], expected: str) -> None:
     assert verdicts(planted(**laws))[claim] == expected
+
+
+def test_an_interval_is_that_of_the_scatter_beside_it() -> None:
+    """Also where the seeds' means agree by luck and more seeds are planned from the scatter within each T."""
+    tables = planted(only("cosine", 0.2), smaller, seeds=4)
+    rows = tables.rows
+    apart = (rows["seed"] - 1.5) * rows["T"].map({50: 1.0, 800: -1.0}).fillna(0) * (rows["schedule"] == "cosine")
+    by_luck = replace(tables, rows=rows.assign(fid=rows["fid"] * np.exp(apart)))
+    found = {result.claim: result.finding for result in verdicts_on(by_luck, RULES) if result.finding is not None}
+    parts = [part for finding in found.values() for part in finding.evidence.parts]
+    assert len(parts) > 10
+    for part in parts:
+        half = stats.t.ppf(0.975, part.n - 1) * part.sd / np.sqrt(part.n)
+        assert (part.low, part.high) == pytest.approx((part.mean - half, part.mean + half))
+    distance, loss = found["cosine-worse"].evidence.parts
+    assert distance.planning_sd > distance.sd
+    assert loss.planning_sd == loss.sd
+
+
+@pytest.mark.parametrize(
+    ("claim", "threshold", "told"),
+    [
+        ("T-small-effect", -0.25, "margin must be at least 0, not -0.25"),
+        ("sigmoid-loss", -2.0, "slightly must be at least 0, not -2"),
+        ("one-step", 9.0, "share must be at least 0 and at most 1, not 9"),
+        ("linear-abar", 98.0, "r_squared must be at least 0 and at most 1, not 98"),
+    ],
+)
+def test_a_threshold_out_of_its_range_is_refused(claim: str, threshold: float, told: str) -> None:
+    rules = {claim: ClaimRule(says="so", **{CLAIMS[claim].threshold: threshold})}
+    with pytest.raises(StudyError, match=f"^claims: claim {claim}: {told}$"):
+        verdicts_on(planted(), rules)
 
 
 @pytest.mark.parametrize("claim", sorted({case[0] for case in CASES}))

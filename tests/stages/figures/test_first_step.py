@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from ddpm.sampling.samplers import SAMPLERS
+from stages import chains
+from stages.analysis import claims_on_the_first_step
 from stages.analysis.amplified import Model
 from stages.figures import first_step
 from stages.figures.plots import tile
@@ -15,6 +18,11 @@ MODELS = [
     Model("this study's", "cosine", 50, 0, 100.0, 1.1, 60.0, 3.0, 1.0),
     Model("v", "cosine", 50, 0, 100.0, 0.02, 33.0, 0.7, None),
 ]
+
+
+def test_the_figure_has_the_samplers_that_are_recorded() -> None:
+    assert tuple(first_step.SAYS) == chains.FIRST_STEP_SAMPLERS
+    assert {*claims_on_the_first_step.SAMPLERS} < {*chains.FIRST_STEP_SAMPLERS} < {*SAMPLERS}
 
 
 def drawn(axes: Axes) -> list[tuple[float, float]]:
@@ -39,7 +47,7 @@ def test_colours_are_schedules_and_markers_settings() -> None:
 
 def test_the_brightness_of_real_digits_is_a_line() -> None:
     axes = first_step.amplified_error(MODELS).axes[0]
-    (real,) = (line for line in axes.lines if str(line.get_label()).startswith("real digits"))
+    (real,) = (line for line in axes.lines if str(line.get_label()).startswith("MNIST"))
     assert np.asarray(real.get_ydata(), float).tolist() == [first_step.REAL_MEAN_PIXEL] * 2
     assert pytest.approx(33.3, abs=0.05) == first_step.REAL_MEAN_PIXEL, "that of the pixels of MNIST"
 

@@ -66,7 +66,8 @@ def test_the_ratio_of_one_seed_is_hollow_and_has_no_interval() -> None:
         "more epochs": {"ratio": 0.5, "low": 0.25, "high": 0.75},
         "one seed": {"ratio": 2.0, "low": None, "high": None},
     }
-    axes = metrics.ratios(changes).axes[0]
+    axes = metrics.ratios(changes, "KID").axes[0]
+    assert axes.get_xlabel().startswith("KID after the change")
     markers = {points(line)[0]: line.get_fillstyle() for line in axes.lines if line.get_marker() == "o"}
     assert markers == {(0.5, 0): "full", (2.0, 1): "none"}
     bars = [points(line) for line in axes.lines if line.get_linewidth() == 2]
@@ -75,6 +76,6 @@ def test_the_ratio_of_one_seed_is_hollow_and_has_no_interval() -> None:
 
 @pytest.mark.parametrize("names", [["a", "b", "c"], ["c", "a"]])
 def test_ratios_are_named_from_the_top_in_the_order_given(names: list[str]) -> None:
-    axes = metrics.ratios({name: {"ratio": 1.5, "low": None, "high": None} for name in names}).axes[0]
+    axes = metrics.ratios({name: {"ratio": 1.5, "low": None, "high": None} for name in names}, "FID").axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == names
     assert axes.yaxis_inverted(), "the first is at the top"

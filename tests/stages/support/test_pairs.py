@@ -46,6 +46,10 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"grid": {**GRID, "sampler": ["ancestral-60"]}}, "cannot take 60 sampling steps from T = 50"),
         ({"grid": {**GRID, "sampler": ["ancestrl"]}}, "unknown sampler 'ancestrl'; did you mean ancestral?"),
         (
+            {"grid": {**GRID, "schedule": ["linear-zero-snr"], "sampler": ["clipped", "late-start-2"]}},
+            "late-start-2 leaves no step on linear-zero-snr, whose alpha_bar_T is 0; choose more steps",
+        ),
+        (
             {"grid": {**GRID, "schedule": ["cosin"]}},
             "no group schedules.cosin; did you mean cosine? known are cosine, ",
         ),

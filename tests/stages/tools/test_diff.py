@@ -120,3 +120,22 @@ def test_a_table_without_a_column_is_one_line(clone: Path, lost: str, left: str)
     table.write_text(header.replace(lost, left, 1) + "\n" + rest)
     with pytest.raises(StudyError, match=rf"fid_of_T\.csv: no {lost.strip(',')} in every row; run `dvc repro`$"):
         compare()
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "3", '{"claims": {"one-step": {}}}', '{"claims": {}, "networks": {"a": 1}}']
+)
+def test_a_file_without_verdicts_is_one_line(clone: Path, text: str) -> None:
+    (clone / "metrics" / "claims.json").write_text(text)
+    with pytest.raises(StudyError, match=r"claims\.json: has no verdict of each claim; run `dvc repro`"):
+        compare()
+
+
+def test_an_fid_that_is_no_number_is_one_line(clone: Path) -> None:
+    table = clone / "metrics" / "fid_of_T.csv"
+    header, first, rest = table.read_text().split("\n", 2)
+    fields = first.split(",")
+    fields[header.split(",").index("fid")] = "abc"
+    table.write_text("\n".join([header, ",".join(fields), rest]))
+    with pytest.raises(StudyError, match=r"fid_of_T\.csv: an fid is no number: .*'abc'; run `dvc repro`"):
+        compare()

@@ -39,7 +39,8 @@ def test_changes_that_did_not_run_are_no_rows() -> None:
     ran = {"ratio": 2.0, "low": 1.5, "high": 2.5, "seeds": 3, "verdict": "worse", "adjusted_p": 0.0123}
     open_yet = {"ratio": 0.5, "low": None, "high": None, "verdict": "not significant", "adjusted_p": 0.2}
     found = {"x": ran, "y": ran | {"ratio": None}, "z": ran | open_yet}
-    lines = document.changes({"changes": found}).splitlines()
+    lines = document.changes({"changes": found, "quality": "kid", "confidence": 0.9}).splitlines()
+    assert lines[0] == "| Change | Ratio of KID | 90 % interval | Seeds | After the correction |"
     assert lines[2:4] == ["| z | 0.500 |  | 3 | p = 0.2 |", "| x | 2.000 | 1.500 to 2.500 | 3 | worse, p = 0.012 |"]
     assert lines[4:] == ["", "Not run yet: y."]
 

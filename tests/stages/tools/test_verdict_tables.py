@@ -10,6 +10,7 @@ def claim(verdict: str, **more: Any) -> dict[str, Any]:
 
 
 CLAIMS: dict[str, Any] = {
+    "second_opinion": "digits_distance",
     "claims": {
         "a": claim("supported", estimate=1.0),
         "b": claim(
@@ -62,3 +63,8 @@ def test_what_was_measured_of_the_exploratory_seeds_where_there_are_no_others() 
         ["beta_max is small", "**refuted**", "refuted by 1.5"],
         ["Cosine is worse", "**supported**", "supported by 1.5"],
     ]
+
+
+def test_the_second_metric_has_its_name() -> None:
+    _, rows = verdict_tables.measured(CLAIMS | {"second_opinion": "kid"})
+    assert rows[2][1] == "undecided (2 seeds; KID: refuted)"
