@@ -75,7 +75,7 @@ def lowest(networks: Mapping[str, Sequence[Row]], confidence: float) -> str:
     if len(sure) == 1 and [*sure] == [*unsure]:
         ((schedule, names),) = unsure.items()
         return (
-            f"Without the clip, {schedule} has the lowest FID; only {_listed(names)} is that open (its mean is lowest)."
+            f"Without the clip, {schedule} has the lowest FID; that is open only {_listed(names)} (its mean is lowest)."
         )
     each = [f"{schedule} has it {_listed(names)}" for schedule, names in sure.items()]
     depends = f"depends on the network: {', '.join(each)}" if sure else "is open"

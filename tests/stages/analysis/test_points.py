@@ -163,7 +163,7 @@ def test_one_seed_that_differs_leaves_the_lowest_open(schedule: str, fid: float)
     best = schedule if schedule == "cosine" else "linear"
     which = "Which schedule has the lowest FID without the clip"
     among = {
-        "linear": "Without the clip, linear has the lowest FID; only with other is that open (its mean is lowest). ",
+        "linear": "Without the clip, linear has the lowest FID; that is open only with other (its mean is lowest). ",
         "cosine": f"{which} depends on the network: linear has it with this study's network; with other cosine has the "
         "lowest mean, but that is open. ",
     }
