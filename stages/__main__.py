@@ -15,20 +15,27 @@ from ddpm import artifacts
 
 FOLDER = Path(__file__).parent
 PIPELINE = (
-    *(
-        "mnist",
-        "weights",
-        "reference",
-        "classifier",
-        "validate",
-        "baseline",
-        "schedules",
-        "train",
-        "heldout",
-        "sample",
-        "embed",
-    ),
-    *("fid", "ideal", "chains", "prune", "digits", "ranking", "aggregate", "claims", "comparisons", "report"),
+    "mnist",
+    "weights",
+    "reference",
+    "classifier",
+    "validate",
+    "baseline",
+    "schedules",
+    "train",
+    "heldout",
+    "sample",
+    "embed",
+    "fid",
+    "ideal",
+    "chains",
+    "prune",
+    "digits",
+    "ranking",
+    "aggregate",
+    "claims",
+    "comparisons",
+    "report",
 )
 AROUND = ("grid", "campaign", "publish", "ui", "compose", "audit", "diff", "keep_run", "document", "demo")
 

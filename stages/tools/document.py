@@ -25,7 +25,7 @@ from stages.analysis.tables import Row, p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
-from stages.tools.doses import by_setting
+from stages.tools.amplified_table import by_setting
 from stages.tools.ratio_tables import RATIOS, beyond, by_epochs, by_metric
 from stages.tools.verdict_tables import measured, verdicts
 

@@ -20,6 +20,7 @@ from stages.tools.keep_run import NAME
 FILE = Path("conf/campaign.yaml")
 Sources = set[tuple[str, str, str]]  # stage, code dep, md5
 OF_CELLS = ("train", "heldout", "sample", "embed", "fid")
+RESTORE = "git checkout dvc.lock"
 
 
 class Experiment(Strict):
@@ -98,12 +99,12 @@ def sources(lock: Path, params: settings.Params) -> Sources:
     }
     found: Sources = set()
     try:
-        for name, entry in yaml.load(artifacts.read_bytes(lock), Loader=yaml.CSafeLoader)["stages"].items():
+        for name, entry in yaml.load(artifacts.read_bytes(lock, RESTORE), Loader=yaml.CSafeLoader)["stages"].items():
             if name in names:
                 deps = (dep for dep in entry["deps"] if dep["path"].startswith(("ddpm", "stages")))
                 found |= {(name.split("@")[0], dep["path"], dep["md5"]) for dep in deps}
     except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
-        raise StudyError("not a dvc.lock", where=str(lock), hint="git checkout dvc.lock") from error
+        raise StudyError("not a dvc.lock", where=str(lock), hint=RESTORE) from error
     if absent := [stage for stage in OF_CELLS if stage not in {stage for stage, _, _ in found}]:
         raise StudyError(f"no {absent[0]} of a cell in params.yaml", where=str(lock), hint="run `make study` first")
     return found

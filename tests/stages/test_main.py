@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from click.testing import CliRunner
@@ -20,8 +21,19 @@ def test_lists_every_command_in_the_order_of_the_pipeline() -> None:
     assert set(listed) == modules
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert set(PIPELINE) == set(stages)
-    order = list(PIPELINE)
-    assert order.index("train") < order.index("sample") < order.index("fid") < order.index("aggregate")
+    bodies = {name: stages[name].get("do", stages[name]) for name in PIPELINE}
+    for place, name in enumerate(PIPELINE):
+        for later in PIPELINE[place + 1 :]:
+            made = paths(bodies[later], "outs", "metrics", "plots")
+            needs = paths(bodies[name], "deps")
+            folders = [(need, out) for need in needs for out in made if f"{out}/".startswith(f"{need}/")]
+            assert not folders, (name, later)
+
+
+def paths(body: dict[str, list[Any]], *kinds: str) -> list[str]:
+    """The paths of a stage; of a cell, with the axes' names in them."""
+    found = [path if isinstance(path, str) else next(iter(path)) for kind in kinds for path in body.get(kind, [])]
+    return [path.replace("${chains.", "${item.") for path in found]
 
 
 def test_each_takes_one_line() -> None:

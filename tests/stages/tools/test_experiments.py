@@ -156,6 +156,8 @@ def test_what_is_no_lock_is_one_line(here: Path, text: str) -> None:
     Path("dvc.lock").write_text(text)
     with pytest.raises(StudyError, match=r"^dvc\.lock: not a dvc\.lock; git checkout dvc\.lock$"):
         experiments.sources(Path("dvc.lock"), settings.load())
+    with pytest.raises(StudyError, match=r"^x: cannot read: No such file or directory; git checkout dvc\.lock$"):
+        experiments.sources(Path("x"), settings.load())
 
 
 def test_a_lock_without_the_study_s_cells_is_one_line(here: Path) -> None:

@@ -1,7 +1,7 @@
 """The table of errors: ranges of the models of each row, and the largest errors last."""
 
 from stages.analysis.amplified import OURS, Model
-from stages.tools.doses import HEADER, by_setting
+from stages.tools.amplified_table import HEADER, by_setting
 
 MODELS = [
     Model(OURS, "cosine", 50, 3, 100.0, 1.2, 50.0, 3.0, 1.0),
