@@ -6,7 +6,6 @@ Torch releases Python's lock while it computes, so threads of one process suffic
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from threading import Event
 from typing import TypeVar
 
@@ -38,20 +37,25 @@ def in_order(work: Callable[[Item, Callable[[], None]], Result], items: Iterable
     if count == 1:
         yield from (work(item, lambda: None) for item in items)
         return
-    stop = Event()
+    stop, failed = Event(), Event()
 
     def go_on() -> None:
         if stop.is_set():
             raise Stopped
 
+    def call(item: Item) -> Result:
+        go_on()
+        if failed.is_set():  # by the thread that would begin this item now, or another; not yet noticed by the caller
+            raise Stopped
+        try:
+            return work(item, go_on)
+        except BaseException:
+            failed.set()
+            raise
+
     pool = ThreadPoolExecutor(count)
     try:
-        yield from pool.map(partial(_call, work, go_on), items)
+        yield from pool.map(call, items)
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
-
-
-def _call(work: Callable[[Item, Callable[[], None]], Result], go_on: Callable[[], None], item: Item) -> Result:
-    go_on()
-    return work(item, go_on)
