@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "metrics" / "README.md").read_text()
@@ -20,6 +21,7 @@ def names(section: str) -> set[str]:
     return found
 
 
+@only_as_committed
 def test_every_column_has_a_meaning() -> None:
     with (ROOT / "metrics" / "fid_of_T.csv").open() as file:
         assert names(TEXT.split("## Columns")[1]) == set(next(csv.reader(file)))

@@ -72,9 +72,11 @@ def test_every_study_has_a_folder_of_its_own(order: worker.Order) -> None:
 def test_a_program_that_ends_waits_for_its_commands(tmp_path: Path) -> None:
     code = (
         "import threading, pathlib, time; from stages.tools import worker\n"
-        "run = lambda: worker.run(['sh', '-c', 'sleep 0.5; touch done'], pathlib.Path('.'), pathlib.Path('log'))\n"
+        "command = ['sh', '-c', 'touch begun; sleep 0.5; touch done']\n"
+        "run = lambda: worker.run(command, pathlib.Path('.'), pathlib.Path('log'))\n"
         "threading.Thread(target=run, daemon=True).start()\n"
-        "time.sleep(0.2); worker.wait(); assert pathlib.Path('done').exists()"
+        "while not pathlib.Path('begun').exists(): time.sleep(0.01)\n"
+        "worker.wait(); assert pathlib.Path('done').exists()"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0
 

@@ -1,6 +1,5 @@
 """Commands of jobs that meet what a killed worker left: a stage that runs on, half a list, half a dvc.lock."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -36,8 +35,10 @@ def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(tmp_path: Path) 
 
 
 def test_another_process_that_has_got_the_number_is_not_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="'/data/x' is busy"):
-        worker.run(["sh", "-c", BUSY.format(pid=os.getpid())], tmp_path, tmp_path / "log")
+    with subprocess.Popen(["sleep", "60"]) as other:
+        with pytest.raises(StudyError, match="'/data/x' is busy"):
+            worker.run(["sh", "-c", BUSY.format(pid=other.pid)], tmp_path, tmp_path / "log")
+        other.kill()
 
 
 def test_a_lock_of_a_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
