@@ -94,12 +94,8 @@ def on_the_threshold(evidence: Evidence, n: Sequence[int], confidence: float, na
         nearest = min(abs(part.mean - bound) for bound in (part.lower, part.upper))
         shown = _shown(part, seeds, confidence)
         # without scatter there is no interval
-        on_bound = (
-            (part.planning_sd > 0)
-            & (half * part.planning_sd >= nearest)
-            & (2 * half * part.planning_sd <= narrow)
-            & ~shown
-        )
+        sd = part.planning_sd
+        on_bound = (sd > 0) & (half * sd >= nearest) & (2 * half * sd <= narrow) & ~shown
         decided &= on_bound | shown
         holding |= on_bound
     for part in evidence.given:

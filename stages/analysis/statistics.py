@@ -200,7 +200,7 @@ def verdict(evidence: Evidence, adjusted_p: float, confidence: float, narrow: fl
 
 
 def trend_p(blocks: ArrayLike) -> float:
-    """Two-sided p of Page's test (1963) for a trend along the columns of two or more independent blocks (seeds)."""
+    """Two-sided p of Page's test (1963) for a trend along the columns of ``[blocks, treatments]``; a block: a seed."""
     x = np.asarray(blocks)
     one_sided = [float(stats.page_trend_test(values).pvalue) for values in (x, -x)]
     return min(1.0, 2 * min(one_sided))
