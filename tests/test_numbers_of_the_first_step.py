@@ -13,6 +13,7 @@ from stages.analysis.amplified import OURS, models
 from stages.analysis.runs import kept_runs
 from stages.figures.first_step import REAL_MEAN_PIXEL
 from stages.support import data, settings
+from stages.support.cells import TRAIN_IMAGES
 from tests.committed import only_as_committed
 from tests.conftest import ROOT
 from tests.prose import FINDINGS, fid_of, findings_say, metric_of, says, table
@@ -170,7 +171,7 @@ def test_what_no_network_can_avoid(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.skipif(not (ROOT / data.TRAIN_IMAGES).exists(), reason="`make study` fetches the images")
+@pytest.mark.skipif(not (ROOT / TRAIN_IMAGES).exists(), reason="`make study` fetches the images")
 def test_the_spread_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     x_0 = to_model(data.train_images())
