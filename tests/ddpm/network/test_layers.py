@@ -82,8 +82,15 @@ def test_attention_is_its_formula() -> None:
 
 
 @pytest.mark.parametrize("how", ["strided", "maxpool"])
-def test_down_halves_the_side(how: str) -> None:
-    assert awake(Down(CHANNELS, 7, how))(images()).shape == (3, 7, 3, 3)
+def test_down_is_its_formula(how: str) -> None:
+    down = awake(Down(CHANNELS, 7, how))
+    weight, bias = down.get_parameter("conv.weight"), down.get_parameter("conv.bias")
+    windows = images().unfold(2, 2, 2).unfold(3, 2, 2)  # [B, C, 3, 3, 2, 2]
+    if how == "maxpool":
+        expected = torch.einsum("bchw,oc->bohw", windows.amax((4, 5)), weight[:, :, 0, 0])
+    else:
+        expected = torch.einsum("bchwij,ocij->bohw", windows, weight)
+    torch.testing.assert_close(down(images()), expected + bias[:, None, None])
 
 
 @pytest.mark.parametrize("layer", [Up(CHANNELS, 5), Down(CHANNELS, 5, "strided"), Down(CHANNELS, 5, "maxpool")])

@@ -1,6 +1,7 @@
 """The U-Net: shapes, what it starts as, what it must depend on, and that it draws nothing by itself."""
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 import pytest
@@ -159,7 +160,7 @@ def test_norm_says_which_blocks_normalise(norm: Literal["all", "middle", "none"]
 
 def test_reference_forward() -> None:
     """The network again, written without its layers, in the order of Ho et al.'s figure: down, middle, up, head."""
-    net = awake(dataclasses.replace(SMALL, octaves=()))
+    net = awake(dataclasses.replace(SMALL, middle_blocks=2))
     x, t = inputs()
     p = dict(net.named_parameters())
 
@@ -169,10 +170,10 @@ def test_reference_forward() -> None:
     def linear(name: str, x: torch.Tensor) -> torch.Tensor:
         return F.linear(x, p[f"{name}.weight"], p[f"{name}.bias"])[:, :, None, None]
 
-    def block(name: str, x: torch.Tensor, *, norm: bool) -> torch.Tensor:
+    def block(name: str, x: torch.Tensor, *, norm: bool, dilation: int = 1) -> torch.Tensor:
         time = linear(f"{name}.time", embedding)
         if norm:
-            h = time + F.group_norm(conv(f"{name}.conv_1", x, padding=1), 1)
+            h = time + F.group_norm(conv(f"{name}.conv_1", x, padding=dilation, dilation=dilation), 1)
         else:
             t_1, t_2 = time.chunk(2, 1)
             h = t_2 + conv(f"{name}.conv_1", F.silu(t_1 + x), padding=1)
@@ -180,8 +181,11 @@ def test_reference_forward() -> None:
 
     embedding = F.silu(F.linear(time_features(t, 64), p["time.0.weight"], p["time.0.bias"]))
     embedding = F.silu(F.linear(embedding, p["time.2.weight"], p["time.2.bias"]))
-    fine = block("encoder.0.0", conv("stem", F.pixel_unshuffle(x, 2)), norm=False)
+    patches = F.pixel_unshuffle(x, 2)
+    waves = [wave(2**octave * math.pi * patches) for wave in (torch.sin, torch.cos) for octave in (2, 4)]
+    fine = block("encoder.0.0", conv("stem", torch.cat([patches, *waves], 1)), norm=False)
     y = block("middle.0", conv("down.0.conv", fine, stride=2), norm=True)
+    y = block("middle.1", y, norm=True, dilation=2)
     weight = p["up.0.conv.weight"].view(2, 2, 16, 32).permute(3, 2, 0, 1)
     y = F.conv_transpose2d(y, weight, stride=2) + conv("skip.0.0", fine)
     y = block("decoder.0.0", y, norm=False)
