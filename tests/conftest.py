@@ -17,6 +17,14 @@ from tests.dvc_study import Study, counts
 from tests.made_once import made_once
 
 ROOT = Path(__file__).resolve().parents[1]
+# the caller's Git (a hook sets GIT_DIR: commits of the tests would be made there), the caller's number of workers
+for name in [name for name in os.environ if name.startswith("GIT_") or name == "STUDY_WORKERS"]:
+    del os.environ[name]
+# over the user's own settings, whose signatures and hooks the commits of the tests neither need nor can have
+OVERRIDES = {"commit.gpgSign": "false", "tag.gpgSign": "false", "core.hooksPath": os.devnull}
+os.environ["GIT_CONFIG_COUNT"] = str(len(OVERRIDES))
+for number, (key, value) in enumerate(OVERRIDES.items()):
+    os.environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers take all cores: several threads in each would wait for one another
 

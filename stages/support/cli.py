@@ -48,14 +48,14 @@ _PLAIN_SECONDS = 20.0  # between two lines of progress in a log file
 _PATIENCE_SECONDS = 3.0  # in which a second signal is ignored: the command is ending
 
 
-def _interrupted() -> Callable[[int, object], None]:
+def _interrupted(message: str) -> Callable[[int, object], None]:
     """A handler that ends the command; within a finaliser Python swallows its exception, so a later signal kills it."""
     came: list[float] = []  # when the first signal did, in seconds of the monotonic clock
 
     def handle(number: int, _: object) -> None:
         if not came:
             came.append(time.monotonic())
-            print("interrupted; rerun the same command to resume", file=sys.stderr)
+            print(message, file=sys.stderr)
             raise SystemExit(128 + number)
         if time.monotonic() - came[0] >= _PATIENCE_SECONDS:
             os._exit(128 + number)
@@ -63,18 +63,19 @@ def _interrupted() -> Callable[[int, object], None]:
     return handle
 
 
-def command_line(app: typer.Typer) -> None:
+def command_line(app: typer.Typer, interrupted: str = "interrupted; rerun the same command to resume") -> None:
     """Run a command: a StudyError becomes one line on stderr and exit code 1; other exceptions are bugs, not caught.
 
-    Ctrl-C and SIGTERM also end it with one line, and leave no partly written file. Passwords are masked in all output.
+    Ctrl-C and SIGTERM also end it with the one line ``interrupted``, and leave no partly written file. Passwords are
+    masked in all output.
     """
     mask_streams()
     app.pretty_exceptions_enable = False  # its boxes break lines, also in the middle of what is to be masked
     if "--help" not in sys.argv:
         app.rich_markup_mode = None  # nor boxes around errors; those of the help stay
-    interrupted = _interrupted()
+    handle = _interrupted(interrupted)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+        signal.signal(number, handle)
     try:
         app()
     except StudyError as error:

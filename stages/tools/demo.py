@@ -83,4 +83,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command_line(app)
+    command_line(app, interrupted="interrupted; nothing is kept, the same command begins anew")

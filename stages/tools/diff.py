@@ -5,7 +5,6 @@ if a verdict changed, or if a cell exists on one side only. Example: `python -m 
 """
 
 import math
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from stages.analysis.tables import AXES
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.tools.workspace import run_git
 
 app = typer.Typer(add_completion=False)
 
@@ -28,10 +28,9 @@ CLAIMS = METRICS / "claims.json"
 
 def at_revision(revision: str, path: Path) -> bytes | None:
     """A file at a revision; None if it did not exist; StudyError for an unknown revision."""
-    known = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], capture_output=True)
-    if known.returncode:
+    if run_git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").returncode:
         raise StudyError(f"unknown revision {revision!r}", where="git", hint="name a branch, a tag or a commit")
-    found = subprocess.run(["git", "show", f"{revision}:./{path.as_posix()}"], capture_output=True)
+    found = run_git("show", f"{revision}:./{path.as_posix()}")
     return None if found.returncode else found.stdout
 
 

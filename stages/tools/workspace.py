@@ -19,13 +19,23 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "PYTHONPATH")}
 
 
+def run_git(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    """A git command, whatever its exit status, in this folder unless another is named; StudyError without git."""
+    try:
+        return subprocess.run(["git", *words], cwd=folder or root(), capture_output=True)
+    except FileNotFoundError as error:
+        if shutil.which("git"):
+            raise  # it is the folder that is missing
+        raise StudyError("git is not installed", where="PATH", hint="install it") from error
+
+
 def git(*words: str, folder: Path | None = None) -> str:
     """Output of a git command; StudyError with git's own first line when it fails."""
-    done = subprocess.run(["git", *words], cwd=folder or root(), capture_output=True, text=True)
+    done = run_git(*words, folder=folder)
     if done.returncode:
-        reason = (done.stderr.strip() or "no message").splitlines()[0]
+        reason = (done.stderr.decode().strip() or "no message").splitlines()[0]
         raise StudyError(reason, where=f"git {words[0]}")
-    return done.stdout
+    return done.stdout.decode()
 
 
 def commit() -> str:
@@ -37,10 +47,10 @@ def commit() -> str:
 
 def has(commit: str) -> bool:
     """Whether a commit is in this repository, or in the one that it was cloned from, whence it is fetched."""
-    asked = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-    if subprocess.run(asked, cwd=root(), capture_output=True).returncode:
-        subprocess.run(["git", "fetch", "--quiet", "--all"], cwd=root(), capture_output=True)
-        return subprocess.run(asked, cwd=root(), capture_output=True).returncode == 0
+    asked = ("cat-file", "-e", f"{commit}^{{commit}}")
+    if run_git(*asked).returncode:
+        run_git("fetch", "--quiet", "--all")
+        return run_git(*asked).returncode == 0
     return True
 
 

@@ -112,6 +112,12 @@ def test_no_such_revision(clone: Path) -> None:
         compare("mian")
 
 
+def test_without_git_is_one_line(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StudyError, match="PATH: git is not installed"):
+        compare()
+
+
 @pytest.mark.parametrize(("lost", "left"), [(",fid,", ",fidd,"), ("schedule,", "x,")])
 def test_a_table_without_a_column_is_one_line(clone: Path, lost: str, left: str) -> None:
     table = clone / "metrics" / "fid_of_T.csv"
