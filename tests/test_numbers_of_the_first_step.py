@@ -133,7 +133,7 @@ def test_the_clip_gains_much_only_where_the_error_is_large() -> None:
     assert low < 2
     assert 8 <= high < 9
     assert float(report[gains].split()[0]) > 10
-    assert float(report[error].split()[0]) >= 1.7  # of seed 5 at T = 400
+    assert float(report[error].split()[0]) >= 1.7
 
 
 def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
