@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.support.cores import ON_A_GPU, cores
 from tests.conftest import ROOT
 from tests.tiny_project import make, project, studied
 
@@ -56,7 +57,7 @@ def test_cells_at_a_time_are_the_cores_that_may_be_used(installed: Path) -> None
     allowed = sorted(os.sched_getaffinity(0))
     try:
         os.sched_setaffinity(0, allowed[:1])
-        assert "--jobs 1\n" in planned(installed, "study")
+        assert "--jobs 1\n" in planned(installed, "study", CUDA_VISIBLE_DEVICES="-1")
     finally:
         os.sched_setaffinity(0, allowed)
 
@@ -73,8 +74,7 @@ def test_a_gpu_counts_when_it_answers(installed: Path, body: str) -> None:
         told = planned(installed, "study")
     finally:
         command.unlink()
-    cores = len(os.sched_getaffinity(0))
-    assert f"--jobs {cores if body in GPU else 4}\n" in told
+    assert f"--jobs {cores() if body in GPU else ON_A_GPU}\n" in told
 
 
 def test_dvcs_own_line_is_not_hidden() -> None:

@@ -12,6 +12,7 @@ from stages.tools import mend, worker
 from tests.dvc_study import Study
 
 BUSY = """#!/bin/sh
+echo asked >> asked
 if kill -0 {pid} 2> /dev/null; then
   echo "ERROR: failed to reproduce 'x': '/data/x' is busy, it is being blocked by:"
   echo "  (PID {pid}): dvc repro"
@@ -27,11 +28,14 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stage_that_a_killed_worker_left_behind_is_waited_for(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)", "dvc"]) as left_behind:
+    (tmp_path / "asked").touch()
+    until_asked = "import os, time\nwhile not os.path.getsize('asked'): time.sleep(0.05)"
+    with subprocess.Popen([sys.executable, "-c", until_asked, "dvc"], cwd=tmp_path) as left_behind:
         command = ["sh", "-c", BUSY.format(pid=left_behind.pid)]
         threading.Thread(target=left_behind.wait).start()  # so that it is no zombie when it ends
         worker.run(command, tmp_path, tmp_path / "log")
     assert (tmp_path / "log").read_text() == "done\n"
+    assert len((tmp_path / "asked").read_text().splitlines()) > 1
 
 
 def test_another_process_that_has_got_the_number_is_not_waited_for(tmp_path: Path) -> None:
