@@ -17,6 +17,7 @@ from ddpm.network.checkpoint import load_network, save_network
 from ddpm.sampling import inference
 from ddpm.schedules import make_schedule
 from ddpm.training.loop import Recipe, Training
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 
 OWN: dict[str, Any] = yaml.safe_load((ROOT / "conf/network/small.yaml").read_text())
@@ -135,6 +136,7 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         create(COURSE)
 
 
+@only_as_committed
 def test_every_committed_checkpoint_is_read() -> None:
     stages = yaml.load((ROOT / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)["stages"]
     outs = [out for stage, entry in stages.items() if stage.startswith("train@") for out in entry["outs"]]

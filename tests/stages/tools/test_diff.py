@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 
 from ddpm.errors import StudyError
 from stages.tools import diff
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
+
+pytestmark = only_as_committed  # whose cells these tests name
 
 
 def git(*words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from stages.support import settings
 from stages.tools import lock, made
+from tests.committed import only_as_committed
 from tests.conftest import ROOT, edit_params
 from tests.locked import lock_cells
 from tests.stage_runs import CELL
@@ -84,6 +85,7 @@ def test_nothing_is_known_of_what_was_run_without_dvc(locked: Path) -> None:
     assert fault() == ""
 
 
+@only_as_committed
 def test_every_cell_of_the_committed_study_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     params = settings.load()
