@@ -112,6 +112,20 @@ def test_two_changes_lower_the_error_and_the_fid() -> None:
     says("Both lower cosine's FID for each of three seeds, but with three seeds neither is significant after the")
 
 
+def test_what_predicts_v_sets_cosine_not_apart() -> None:
+    fid = fid_of("v-prediction")
+
+    def to_linear(schedule: str) -> str:
+        ratios = [fid[schedule, *cell] / fid["linear", *cell] for cell in product((50, 800), (3, 4, 5), ["ancestral"])]
+        return f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+    says(f"With a network that predicts v, cosine's FID without the clip is {to_linear('cosine')} times linear's")
+    findings_say(
+        f"It is then {to_linear('cosine')} times that of the same network on linear, model by model, while sigmoid's "
+        f"stays {to_linear('sigmoid')} times linear's:"
+    )
+
+
 def test_the_clip_gains_much_only_where_the_error_is_large() -> None:
     rows = table("docs/findings.md", "amplified")
     error, gains = "Error of x at t = T - 1", "Over FID with clip"
@@ -144,6 +158,9 @@ def test_within_one_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     tau = kendall_tau(*map(list, zip(*both, strict=True)))
     told = f"Among the {len(both)} models of this study's cosine, Kendall's tau between the error and that ratio is"
     assert f"{told} {tau:.2f}." in FINDINGS
+    of_grid = [m for m in found if m.T in settings.load().grid.T]
+    bright = kendall_tau([m.mean_pixel for m in of_grid], [m.fid for m in of_grid])
+    findings_say(f"How bright the samples are does go with their FID (Kendall's tau {bright:.2f});")
     rms = [m.error / m.gain for m in found]
     assert 0.008 < min(rms) < max(rms) < 0.015
     error = "An RMS error of about 0.01 in the predicted noise, whose RMS is 1,"

@@ -44,8 +44,9 @@ def _basis(study: points.Study) -> str:
     real = f"real images have {study.table['fid_floor'].mean():.2f} (of the training set)"
     if "fid_test_images" in study.table and study.table["fid_test_images"].notna().any():
         real += f" and {study.table['fid_test_images'].mean():.2f} (of the test set)"
-    means = f"geometric means over {'T and ' if len(study.all_T) > 1 else ''}{study.seeds} training seeds"
-    of = f"{means}, with {100 * study.confidence:.0f} % confidence intervals"
+    over_T = ", and over T where none is named" if len(study.all_T) > 1 else ""
+    means = f"geometric means over {study.seeds} training seeds{over_T}"
+    of = f'{means}, with {100 * study.confidence:.0f} % confidence intervals; "open": the interval contains 1'
     return f"FID: lower is better; {real}; ratios: {of if study.seeds > 1 else 'of one training seed'}"
 
 

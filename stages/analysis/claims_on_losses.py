@@ -81,10 +81,15 @@ def loss_not_quality(tables: Tables, tau: float) -> Finding:
     details = {f"within {name}": float(values.mean()) for name, values in by_schedule.items()}
     details |= {name: float(values.mean()) for name, values in parts.items()}
     details |= {f"{name}, p of tau = 0": statistics.above(x, 0.0, tables.confidence).p for name, x in parts.items()}
-    details["all cells, own weighting"] = float(_tau(tables, "loss_simple", tables.schedules).mean())
-    said = [f"{part.estimate:.2f}{spread(part.low, part.high, show='{:.2f}'.format)}" for part in evidence]
+    own = _tau(tables, "loss_simple", tables.schedules)
+    details["all cells, own weighting"] = float(own.mean())
+    said = [
+        f"{part.estimate:.2f}{spread(part.low, part.high, show='{:.2f}'.format)}"
+        for part in (*evidence, statistics.within(own, tau, tables.confidence))
+    ]
     plain = (
         f"Kendall's rank correlation (tau) of loss and distance is {said[0]} within schedules and {said[1]} over all "
-        f"cells with the losses at equal noise levels; threshold: {tau:.2f}"
+        f"cells with the losses at equal noise levels; threshold: {tau:.2f}; over all cells with each schedule's own "
+        f"weighting, which is no condition, {said[2]}"
     )
     return Finding(found, "Kendall's tau of loss and distance, the part further from 0", plain, details)

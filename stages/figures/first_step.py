@@ -67,7 +67,7 @@ def amplified_error(models: Sequence[Model]) -> Figure:
     right.set(ylabel="FID without clip / FID with the clip in every step")
     plain_log_axis(right)
     for axes in (left, right):
-        axes.set_xlabel("RMS error of x_{T-1}, whose own RMS is about 1")
+        axes.set_xscale("log")
         axes.axvline(1, color="0.8", linewidth=1, zorder=0)
     handles = [Line2D([], [], color=shades[name], marker="o", linestyle="none", label=name) for name in schedules]
     handles += [
@@ -75,5 +75,6 @@ def amplified_error(models: Sequence[Model]) -> Figure:
         for name in settings
     ]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    figure.supxlabel("RMS error of x_{T-1} (vertical line: 1, about the RMS of x_{T-1} itself)", fontsize=10)
     figure.suptitle("The error that the first reverse step leaves, and what follows", fontsize=11)
     return figure

@@ -11,9 +11,11 @@ from stages.analysis.tables import Row, number, results
 
 RATIOS = (
     "Cosine to sigmoid",
+    "Cosine to sigmoid, with the clip",
     "Cosine to linear, with the clip",
     "Largest T to smallest, linear",
     "Largest T to smallest, sigmoid",
+    "Largest T to smallest, cosine with the clip",
 )
 
 
@@ -27,9 +29,11 @@ def by_metric(rows: Sequence[Row], confidence: float) -> dict[str, list[str]]:
 
     pairs = [
         (cells("cosine", "ancestral", *all_T), cells("sigmoid", "ancestral", *all_T)),
+        (cells("cosine", "clipped", *all_T), cells("sigmoid", "clipped", *all_T)),
         (cells("cosine", "clipped", *all_T), cells("linear", "clipped", *all_T)),
         (cells("linear", "ancestral", all_T[-1]), cells("linear", "ancestral", all_T[0])),
         (cells("sigmoid", "ancestral", all_T[-1]), cells("sigmoid", "ancestral", all_T[0])),
+        (cells("cosine", "clipped", all_T[-1]), cells("cosine", "clipped", all_T[0])),
     ]
     found = {}
     for column, name in METRIC_NAMES.items():

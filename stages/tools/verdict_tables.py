@@ -6,25 +6,31 @@ from collections.abc import Sequence
 from stages.analysis.by_network import ENOUGH
 from stages.analysis.ratios import metric_name, number_of_seeds
 from stages.analysis.statistics import DECIDED
-from stages.analysis.tables import Row
+from stages.analysis.tables import Row, p_value
 
+AS_TESTED = "The report's claim, as tested"
 OURS = "This study's network"
 MANY = 100  # seeds
 Table = tuple[Sequence[str], list[list[str]]]  # a header and its rows
 
 
 def _brief(needed: str) -> str:
-    """How many seeds would decide, without how; an estimate above ``MANY`` tells little but that."""
-    found = re.fullmatch(r"about ([\d,]+) seeds needed to .*", needed)
+    """How many seeds would decide, and how; an estimate above ``MANY`` tells little but that."""
+    found = re.fullmatch(r"about ([\d,]+) seeds needed to (.*)", needed)
     if not found:
         return needed
-    return f"over {MANY} seeds" if int(found[1].replace(",", "")) > MANY else f"about {found[1]} seeds"
+    return f"over {MANY} seeds" if int(found[1].replace(",", "")) > MANY else f"about {found[1]} seeds to {found[2]}"
 
 
 def _verdict(claim: Row, metric: str, brief: bool) -> str:
-    """The verdict; in brackets how many seeds would decide, or how few there are, and the second metric's verdict."""
+    """The verdict; in brackets how many seeds would decide, or how few there are, and the second metric's verdict.
+
+    Not in brief, also the p-value of what is supported or refuted, after the correction; none of what is arithmetic.
+    """
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
+    if not brief and verdict in ("supported", "refuted") and claim.get("adjusted_p") is not None:
+        told = [p_value(claim["adjusted_p"])]
     if verdict not in DECIDED and 0 < claim.get("n", 0) < ENOUGH:
         told = [number_of_seeds(claim["n"])]
     elif verdict not in DECIDED and needed is not None:
@@ -48,7 +54,7 @@ def verdicts(claims: Row) -> Table:
         of_others = ("" if one is None else _verdict(one, metric, True) for one in theirs)
         rows.append([_sentence(claim), _verdict(claim, metric, True), *of_others])
     columns = (f"{name} (T = {', '.join(map(str, other['T']))})" for name, other in others.items())
-    return ["The report says", OURS, *columns], rows
+    return [AS_TESTED, OURS, *columns], rows
 
 
 def measured(claims: Row) -> Table:
@@ -57,4 +63,4 @@ def measured(claims: Row) -> Table:
     for claim in claims["claims"].values():
         shown = claim if "estimate" in claim or "exploratory" not in claim else claim["exploratory"]
         rows.append([_sentence(claim), _verdict(claim, metric, False), shown["plain"]])
-    return ["The report says", "Verdict", "Measured"], rows
+    return [AS_TESTED, "Verdict", "Measured"], rows

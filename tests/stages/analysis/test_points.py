@@ -45,10 +45,14 @@ def test_what_more_steps_do_has_the_ratios() -> None:
     kinds = (("linear", "ancestral"), ("sigmoid", "ancestral"), ("cosine", "clipped"), ("cosine", "ancestral"))
     linear, sigmoid, clipped, without = (expected(fids(table, *kind, 800), fids(table, *kind, 50)) for kind in kinds)
     assert (
-        "More steps do not lower FID with this study's network: raising T from 50 to 800, in training and sampling, "
-        f"multiplies it by {linear} on linear, {sigmoid} on sigmoid and {clipped} on cosine with the clip; "
-        f"{without} on cosine without it. Without"
+        "Raising T from 50 to 800, in training and sampling, raises FID with this study's network: by "
+        f"{linear} on linear, {sigmoid} on sigmoid and {clipped} on cosine with the clip; "
+        f"{without} on cosine without it. By a digit classifier no rise is seen. Without"
     ) in said(table)
+    seen = [row | {"digits_distance": row["fid"]} for row in table]
+    assert f"{without} on cosine without it. Without" in said(seen)
+    partly = [row if row["schedule"] != "cosine" else row | {"digits_distance": row["fid"]} for row in table]
+    assert f"{without} on cosine without it. Without" in said(partly)
 
 
 def test_whether_more_steps_help_is_said_where_the_seeds_tell() -> None:
@@ -76,14 +80,18 @@ def test_cosine_and_sigmoid_are_compared_by_both_distances() -> None:
     assert "cosine's FID is 1.50 times sigmoid's, which leaves open whether cosine is worse here by FID; by KID, " in (
         said(table)
     )
-    by_digits = "and by a digit classifier, 1.00 times, that is open."
+    by_digits = "and by a digit classifier, 1.00 times, this is open."
     assert f"; by KID, 1.50 times, {by_digits}" in said(table)
     one_seed = [row | {"kid": -1.0 if row["seed"] > 3 else row["kid"]} for row in table]
     assert f"; by KID, 1.50 times (1 seed), {by_digits}" in said(one_seed)
     assert "KID" not in said([row | {"kid": -1.0} for row in table])
+    cosine, sigmoid = (fids(table, schedule, "clipped", *ALL_T) for schedule in ("cosine", "sigmoid"))
+    assert f"this is open. With the clip it is {expected(cosine, sigmoid, ' times')}." in said(table)
+    unclipped = [row for row in table if (row["schedule"], row["sampler"]) != ("sigmoid", "clipped")]
+    assert "With the clip it is" not in said(unclipped)
 
 
-@pytest.mark.parametrize(("factor", "says"), [(1.2, "cosine is worse"), (0.8, "cosine is better"), (1, "that is open")])
+@pytest.mark.parametrize(("factor", "says"), [(1.2, "cosine is worse"), (0.8, "cosine is better"), (1, "this is open")])
 def test_a_metric_says_what_its_interval_does(factor: float, says: str) -> None:
     table = study(3, 4, 5)
     for row, noise in zip(table, np.random.default_rng(3).normal(scale=0.01, size=len(table)), strict=True):
@@ -116,11 +124,11 @@ def test_other_networks_are_said_by_their_verdicts() -> None:
     networks = {name: {"claims": claims, "T": [50, 200]} for name, claims in found.items()}
     text = said(study(3, 4, 5), claims=CLAIMS | {"networks": networks})
     assert text.endswith(
-        "With a (T = 50, 200), cosine's FID is 18.0 times (9.00 to 36.0; 3 seeds) sigmoid's, so cosine is worse there; "
-        "with b (T = 50, 200), it is 1.50 times (2 seeds), which leaves open whether cosine is worse there."
+        "With a (T = 50, 200; 3 seeds), cosine's FID is 18.0 times (9.00 to 36.0) sigmoid's, so cosine is worse there; "
+        "with b (T = 50, 200; 2 seeds), it is 1.50 times, which leaves open whether cosine is worse there."
     )
     found["a"]["one-step"] = {"verdict": "supported"}
-    explains = " With a, the first reverse step alone explains the clip's gain on cosine"
+    explains = " With a, the first reverse step alone explains the clip's gain"
     assert said(study(3, 4, 5), claims=CLAIMS | {"networks": networks}).endswith(f"{explains}, too.")
     unsure = {"claims": CLAIMS["claims"] | {"one-step": {"verdict": "undecided", "n": 3}}}
     assert said(study(3, 4, 5), claims=CLAIMS | {"networks": networks} | unsure).endswith(f"{explains}.")

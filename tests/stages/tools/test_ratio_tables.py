@@ -6,9 +6,9 @@ from tests.stages.analysis.planted_fids import rows
 
 def test_the_metrics_side_by_side() -> None:
     found = ratio_tables.by_metric(rows(3, 4, 5), 0.95)
-    assert found["FID"] == ["1.50 times", "3.00 times", "1.50 times", "1.50 times"]
-    assert found["digit classifier"] == ["1.00 times"] * 4
-    assert found["KID"] == [""] * 4  # not positive: no ratio
+    assert found["FID"] == ["1.50 times", "1.50 times", "3.00 times", "1.50 times", "1.50 times", "1.50 times"]
+    assert found["digit classifier"] == ["1.00 times"] * 6
+    assert found["KID"] == [""] * 6  # not positive: no ratio
 
 
 def test_other_T_are_compared_with_the_same_seeds() -> None:

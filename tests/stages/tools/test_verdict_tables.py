@@ -19,7 +19,7 @@ CLAIMS: dict[str, Any] = {
         "e": claim(
             "undecided", seeds_needed="about 12 seeds needed to refute it", estimate=1.0, n=2, second_opinion="refuted"
         ),
-        "f": claim("supported", estimate=1.0, n=5, second_opinion="supported"),
+        "f": claim("supported", estimate=1.0, n=5, second_opinion="supported", adjusted_p=0.012),
         "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
         "d": claim("supported", estimate=0.9),
     },
@@ -41,10 +41,10 @@ CLAIMS: dict[str, Any] = {
 
 def test_a_column_a_network_and_what_would_decide() -> None:
     header, rows = verdict_tables.verdicts(CLAIMS)
-    assert header == ["The report says", "This study's network", "other (T = 50, 200)"]
+    assert header == [verdict_tables.AS_TESTED, "This study's network", "other (T = 50, 200)"]
     assert rows == [
         ["Cosine is worse", "**supported**", "**refuted**"],
-        ["Cosine is worse", "undecided (about 12 seeds)", "**on the threshold**"],
+        ["Cosine is worse", "undecided (about 12 seeds to refute it)", "**on the threshold**"],
         ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided (over 100 seeds)"],
         ["Cosine is worse", "**supported**", "undecided (1 seed)"],
         ["beta_max is small", "**refuted**", "not tested"],
@@ -54,12 +54,12 @@ def test_a_column_a_network_and_what_would_decide() -> None:
 
 def test_what_was_measured_of_the_exploratory_seeds_where_there_are_no_others() -> None:
     header, rows = verdict_tables.measured(CLAIMS)
-    assert header == ["The report says", "Verdict", "Measured"]
+    assert header == [verdict_tables.AS_TESTED, "Verdict", "Measured"]
     assert rows == [
         ["Cosine is worse", "**supported**", "supported by 1.5"],
         ["Cosine is worse", "undecided (about 12 seeds needed to refute it)", "known seeds say 1.1"],
         ["Cosine is worse", "undecided (2 seeds; digit classifier: refuted)", "undecided by 1.5"],
-        ["Cosine is worse", "**supported**", "supported by 1.5"],
+        ["Cosine is worse", "**supported** (p = 0.012)", "supported by 1.5"],
         ["beta_max is small", "**refuted**", "refuted by 1.5"],
         ["Cosine is worse", "**supported**", "supported by 1.5"],
     ]
