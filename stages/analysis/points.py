@@ -130,14 +130,16 @@ def of_T(study: Study) -> list[str]:
     *parts, last = (f"{one.factor_of(study.seeds)} on {name}" for name, one in found.items())
     if 0 < without.low < 1 < without.high < math.inf:
         last = f"on cosine without it the effect is open: {without.factor_of(study.seeds)}"
-    raising = f"Raising T from {study.all_T[0]} to {study.all_T[-1]}, in training and sampling,"
+    smallest, largest = study.all_T[0], study.all_T[-1]
     if without.high < 1 or not all(one.low > 1 for one in sure):
-        return [f"{raising} multiplies FID by {_listed(parts)}; {last}."]
+        raising = f"Raising T from {smallest} to {largest}, in training and sampling, multiplies FID"
+        return [f"{raising} by {_listed(parts)}; {last}."]
     logs = logs_of(study.table, "digits_distance")
     by_digits = [ratio(logs, *of, study.confidence) for of in list(ends.values())[:-1]]
     unseen = all(one is not None and one.low <= 1 for one in by_digits)
     but = " By a digit classifier no rise is seen." if unseen else ""
-    return [f"{raising} raises FID with this study's network: by {_listed(parts)}; {last}.{but}"]
+    instead = f"T = {largest} in place of {smallest}, in training and sampling, multiplies it"
+    return [f"More steps raise FID with this study's network: {instead} by {_listed(parts)}; {last}.{but}"]
 
 
 def _of_claim(claim: Row) -> Ratio:
