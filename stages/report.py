@@ -40,8 +40,9 @@ BESIDE = (
     (
         "loss_against_fid",
         "not in the report",
-        "FID against held-out loss, one point a model. The report states that the loss does not predict the quality, "
-        "without an FID to check it.",
+        "FID against held-out loss, one point a model. Each schedule weights the noise levels by how often it visits "
+        "them; at equal noise levels the losses of different schedules are comparable. The report states that the loss "
+        "does not predict the quality, without an FID to check it.",
     ),
 )
 MECHANISM = (

@@ -1,7 +1,7 @@
 """FID = f(T), FID against epochs, and loss against FID: the figures of the samples' distance to real images."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ _LINES = {"ancestral": "-", "clipped": "--", "ddim": ":"}
 CONFIDENCE = 0.95  # of bands
 FEWEST = 3  # seeds that a band or a mean beside its seeds needs
 SAYS = {"ancestral": "no clip", "clipped": "clip"}  # of the report's sampler, and of the same with the clip
+LOSSES = {
+    "loss_simple": "held-out loss, each schedule's own weighting",
+    "loss_common": "held-out loss at equal noise levels",
+}
 ALONE = 1.07  # a band of one place reaches from x / ALONE to x * ALONE
 
 
@@ -166,31 +170,35 @@ def distance_of_epochs(rows: Sequence[Row], caption: str) -> Figure:
 
 
 def loss_against_fid(rows: Sequence[Row], caption: str) -> Figure:
-    """Does the loss predict the quality? Held-out loss against FID, one panel a sampler; the size of a point is T's.
+    """Does the loss predict the quality? Held-out loss against FID: a row a sampler, a column a loss that all have.
 
     Args:
-        rows: ``schedule``, ``T``, ``sampler``, ``loss_simple``, ``fid``.
+        rows: ``schedule``, ``T``, ``sampler``, ``fid`` and the columns of ``LOSSES``; the size of a point is T's.
         caption: extractor, weights, n.
     """
     all_T = sorted({row["T"] for row in rows})
     sizes = dict(zip(all_T, np.linspace(6, 60, len(all_T)), strict=True))
     samplers = list(dict.fromkeys(row["sampler"] for row in rows))
+    losses = {column: says for column, says in LOSSES.items() if all(row.get(column) is not None for row in rows)}
     shades = colours([row["schedule"] for row in rows])
-    figure = Figure(figsize=(4.6 * len(samplers), 4.2), layout="constrained")
-    panels = figure.subplots(1, len(samplers), squeeze=False)[0]
-    for axes, sampler in zip(panels, samplers, strict=True):
+    figure = Figure(figsize=(4.6 * len(losses) + 1, 3.2 * len(samplers) + 0.4), layout="constrained")
+    panels = figure.subplots(len(samplers), len(losses), sharex="col", sharey=True, squeeze=False)
+    for (sampler, (column, says)), axes in zip(product(samplers, losses.items()), panels.flat, strict=True):
         chosen = [row for row in rows if row["sampler"] == sampler]
         for schedule in dict.fromkeys(row["schedule"] for row in chosen):
             points = [row for row in chosen if row["schedule"] == schedule]
-            places = [[point[axis] for point in points] for axis in ("loss_simple", "fid")]
+            places = [[point[axis] for point in points] for axis in (column, "fid")]
             size = [sizes[point["T"]] for point in points]
             axes.scatter(*places, s=size, facecolors="none", edgecolors=[shades[schedule]])
-        axes.set(xlabel="held-out loss", ylabel="FID", title=SAYS.get(sampler, sampler))
+        axes.set_title(SAYS.get(sampler, sampler))
         plain_log_axis(axes)
+        if sampler == samplers[-1]:
+            axes.set_xlabel(says)
     dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "fillstyle": "none"}
     schedules = dict.fromkeys(row["schedule"] for row in rows)
     handles = [Line2D([], [], color=shades[schedule], label=schedule, **dot) for schedule in schedules]
     handles += [Line2D([], [], color="0.3", markersize=sizes[T] ** 0.5, label=f"T = {T}", **dot) for T in all_T]
     figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    figure.supylabel("FID, lower is better", fontsize=10)
     figure.supxlabel(caption, fontsize=7)
     return figure

@@ -2,6 +2,7 @@
 
 import io
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ SCHEDULES, ALL_T, SAMPLERS = ("linear", "cosine"), (50, 100), ("ancestral", "cli
 SAID = ("no clip", "clip")
 ROWS: list[dict[str, Any]] = [
     {"schedule": s, "T": T, "seed": seed, "sampler": m, "fid": 2.0 + i, "fid_floor": 0.5}
-    | {"loss": 9.0, "loss_simple": 0.05 + 0.001 * i}
+    | {"loss": 9.0, "loss_simple": 0.05 + 0.001 * i, "loss_common": 0.04 - 0.001 * i}
     for i, (s, T, seed, m) in enumerate(
         (s, T, seed, m) for s in SCHEDULES for T in ALL_T for seed in (0, 1) for m in SAMPLERS
     )
@@ -174,7 +175,8 @@ def test_all_samples_names_cells_and_fids() -> None:
 
 def test_loss_against_fid_marks_every_cell() -> None:
     figure = quality.loss_against_fid(ROWS, "x")
-    for axes, (sampler, said) in zip(figure.axes, zip(SAMPLERS, SAID, strict=True), strict=True):
+    kinds = product(zip(SAMPLERS, SAID, strict=True), ("loss_simple", "loss_common"))
+    for axes, ((sampler, said), loss) in zip(figure.axes, kinds, strict=True):
         assert axes.get_title() == said
         every: list[Any] = list(axes.collections)
         drawn = [
@@ -184,9 +186,16 @@ def test_loss_against_fid_marks_every_cell() -> None:
         ]
         of_T = {50: 6.0, 100: 60.0}
         rows = [row for row in ROWS if row["sampler"] == sampler]
-        assert sorted(drawn) == sorted((row["loss_simple"], row["fid"], of_T[row["T"]]) for row in rows)
+        assert sorted(drawn) == sorted((row[loss], row["fid"], of_T[row["T"]]) for row in rows)
+    assert [axes.get_xlabel() for axes in figure.axes[-2:]] == list(quality.LOSSES.values())
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [*SCHEDULES, "T = 50", "T = 100"]
+
+
+def test_a_loss_that_a_row_lacks_has_no_panel() -> None:
+    figure = quality.loss_against_fid([*ROWS[1:], ROWS[0] | {"loss_common": None}], "x")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", quality.LOSSES["loss_simple"]]
 
 
 def test_forward_process_shows_images_over_histograms() -> None:
