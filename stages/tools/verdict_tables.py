@@ -29,7 +29,7 @@ def _verdict(claim: Row, metric: str, brief: bool) -> str:
     """
     verdict, second, needed = claim["verdict"], claim.get("second_opinion"), claim.get("seeds_needed")
     told = []
-    if not brief and verdict in ("supported", "refuted") and claim.get("adjusted_p") is not None:
+    if not brief and verdict in ("supported", "refuted") and claim.get("n", 0) > 1:
         told = [p_value(claim["adjusted_p"])]
     if verdict not in DECIDED and 0 < claim.get("n", 0) < ENOUGH:
         told = [number_of_seeds(claim["n"])]

@@ -21,7 +21,7 @@ CLAIMS: dict[str, Any] = {
         ),
         "f": claim("supported", estimate=1.0, n=5, second_opinion="supported", adjusted_p=0.012),
         "c": claim("refuted", estimate=0.0) | {"says": "beta_max is small"},
-        "d": claim("supported", estimate=0.9),
+        "d": claim("supported", estimate=0.9, adjusted_p=0.0),  # arithmetic
     },
     "networks": {
         "other": {
