@@ -104,7 +104,7 @@ def test_the_correction_over_all_networks() -> None:
     left = {name for name, p in holm(p_values).items() if p < 0.05}
     others = ("normalisation in every block", "the report's network, reconstructed")
     assert left == {"one-step, here", f"cosine-worse, {others[1]}", *(f"sigmoid-loss, {x}" for x in ("here", *others))}
-    findings_say(f"Made over all {len(p_values)} tests of the three networks together, it would leave five verdicts:")
+    findings_say(f"Over all {len(p_values)} tests of the three networks together, it would leave five verdicts:")
 
 
 def test_the_claim_that_cosine_is_worse_is_close_to_the_limit() -> None:
