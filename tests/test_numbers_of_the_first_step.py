@@ -121,8 +121,8 @@ def test_what_predicts_v_sets_cosine_not_apart() -> None:
 
     says(f"With a network that predicts v, cosine's FID without the clip is {to_linear('cosine')} times linear's")
     findings_say(
-        f"It is {to_linear('cosine')} times that of linear with v-prediction, for each T and seed, while sigmoid's stays "
-        f"{to_linear('sigmoid')} times linear's:"
+        f"It is {to_linear('cosine')} times that of linear with v-prediction, for each T and seed, while sigmoid's "
+        f"stays {to_linear('sigmoid')} times linear's:"
     )
 
 
