@@ -13,6 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import fill
 
+import typer
+
+from stages.support.cli import command_line
+
 ROOT = Path.cwd()
 AXES = ("--schedule", "linear", "--T", "50", "--seed", "0")
 TEXT = """Written by `python -m benchmarks.live`. One training of the default network ({axes}) took {training:.1f} s of
@@ -80,4 +84,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app = typer.Typer(add_completion=False)
+    app.command(help=__doc__)(main)
+    command_line(app)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from stages.support import settings
 from tests.conftest import ROOT
 from tests.dvc_study import Study
 from tests.recipes import SECTIONS, blocks, follow, follow_section
@@ -41,7 +42,11 @@ def test_a_schedule(study: Study) -> None:
 
 
 def test_a_T(study: Study) -> None:
-    follow_section(study, "Add a T")
+    """The default's T are named, too; here three of them, which take less time."""
+    (run,) = blocks("Add a T", "bash")
+    named = ",".join(map(str, [*settings.read(ROOT / "params.yaml").grid.T, 1600]))
+    assert f"'T=\"{named}\"'" in run
+    follow(study, run.replace(named, "50,100,1600"))
     assert {line.split()[2] for line in study.ran() if line.startswith("train")} == {"100", "1600"}
 
 
@@ -80,7 +85,7 @@ def test_a_network_of_your_own(study: Study) -> None:
     assert built.stdout.split() == ["Tiny", "16", "2", "3", "3"], built.stderr
 
     install, run = course.splitlines()
-    extra = re.fullmatch(r"pip install -e '\.\[(\w+)\]'", install)
+    extra = re.fullmatch(r"pip install -c constraints\.txt -e '\.\[(\w+)\]'", install)
     assert extra
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert any(package.startswith("diffusers") for package in project["optional-dependencies"][extra[1]])
