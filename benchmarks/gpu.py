@@ -159,7 +159,11 @@ def main(
                 call = partial(script.study, name, changes, workers, Path(scratch) / folder)
                 known[name] = (60, call)
         every = [name for studies in EXPERIMENTS.values() for name in studies]
-        for name in parts.replace("experiments", ",".join(every)).split(",") if parts else known:
+        asked = [word for part in parts.split(",") if (word := part.strip())] or [*known]
+        names = [name for word in asked for name in (every if word == "experiments" else [word])]
+        if unknown := [name for name in names if name not in known]:
+            raise SystemExit(f"error: unknown part {unknown[0]!r}; choose from {', '.join([*known, 'experiments'])}")
+        for name in names:
             script.part(name, *known[name])
 
 

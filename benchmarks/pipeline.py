@@ -33,9 +33,10 @@ def no_op_seconds() -> float | None:
 
 def breakdown() -> dict[str, dict[str, float]]:
     """The last time each stage of params.yaml's cells ran in this working tree: seconds, items and largest memory."""
-    grid = settings.load().grid
+    params = settings.load()
+    grid = params.grid
     cells = {"", *map(str, grid.cells()), *(f"{cell}-{sampler}" for cell in grid.cells() for sampler in grid.sampler)}
-    cells |= {f"{schedule}-{T}" for schedule in grid.schedule for T in grid.T}  # of the ideal denoiser
+    cells |= {f"{schedule}-{T}" for schedule in grid.schedule for T in params.ideal.T}  # of the ideal denoiser
     latest: dict[tuple[str, str], dict[str, Any]] = {}
     if TIMES.exists():
         for line in TIMES.read_text(encoding="utf-8").splitlines():

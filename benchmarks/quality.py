@@ -154,6 +154,8 @@ def peer(name: str, scorer: Scorer, equal_seconds: float) -> list[Point]:
 
 def main(peer_names: Annotated[list[str] | None, typer.Argument(help="Which peers; all by default.")] = None) -> None:
     """Train and score all, write benchmarks/quality.json and quality.md."""
+    if unknown := sorted(set(peer_names or ()) - set(PEERS)):
+        raise SystemExit(f"error: unknown peer {unknown[0]!r}; choose from {', '.join(PEERS)}")
     use_threads()
     scorer = Scorer()
     five = ours(scorer, settings.load().train.epochs, 8)

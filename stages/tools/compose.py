@@ -59,7 +59,7 @@ def main(
 ) -> None:
     text = composed(conf, overrides or [])
     if compare:
-        if artifacts.read_text(output) != text:
+        if artifacts.read_text(output, "run `make compose`") != text:
             print(f"note: {output} differs from what {conf} says; to follow {conf}: `make compose`", file=sys.stderr)
         return
     pairs.check(settings.parse(text, str(conf), hint="correct it there, or the overrides"), str(conf))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # imported late: mlflow takes seconds
     from mlflow.entities import Run
 
 EXPERIMENT = "ddpm-mnist"
-_BATCH = 1000  # points a request, MLflow's limit
 _PAGE = 5000  # runs a request
 # MLflow's defaults retry an unreachable server for four minutes; these fail within seconds. Users may override them.
 _PATIENCE = {
@@ -166,5 +165,4 @@ def send(
 
     time = run.info.start_time if seconds is None else int(seconds * 1000)
     metrics = [Metric(key, value, time, step) for key, value, step in points]
-    for first in range(0, len(metrics), _BATCH):
-        client.log_batch(run.info.run_id, metrics=metrics[first : first + _BATCH])
+    client.log_batch(run.info.run_id, metrics=metrics)

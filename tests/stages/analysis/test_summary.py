@@ -6,6 +6,7 @@ import pytest
 
 from ddpm import artifacts
 from stages.analysis.summary import sentences
+from tests.committed import only_as_committed
 from tests.conftest import ROOT
 
 
@@ -42,6 +43,7 @@ def test_the_tables_sampler_where_the_claims_is_not_there() -> None:
     assert "(ddim sampler)" in sentences([row("linear", 50, 1.0, sampler="ddim")], "ancestral")[0]
 
 
+@only_as_committed
 @pytest.mark.parametrize("sampler", ["ancestral", "clipped"])
 def test_the_committed_table(sampler: str) -> None:
     rows = artifacts.read_csv(ROOT / "metrics/fid_of_T.csv")

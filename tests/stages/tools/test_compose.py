@@ -53,6 +53,10 @@ def test_a_file_that_differs_from_the_configuration_is_named_and_kept(tmp_path: 
         f"note: {output} differs from what {conf} says; to follow {conf}: `make compose`"
     ]
     assert output.read_text() == before
+    output.unlink()
+    absent = CliRunner().invoke(compose.app, command).exception
+    assert isinstance(absent, StudyError)
+    assert str(absent).endswith("params.yaml: cannot read: No such file or directory; run `make compose`")
 
 
 @pytest.mark.parametrize("text", ["train: {epochs: [}\n", "a: b: c\n", "\t- x"])

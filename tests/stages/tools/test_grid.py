@@ -13,7 +13,7 @@ from stages.support import settings
 from stages.support.cells import Cell
 from stages.tools import grid, worker
 from stages.tools.jobs import CORRUPTIONS, FEATURE, START, Job, cell_targets, plan
-from tests.conftest import ROOT, edit_params
+from tests.conftest import edit_params
 from tests.stage_runs import run
 
 CELL = Cell("linear-ho", 50, 0)
@@ -116,10 +116,6 @@ def test_parameters_that_a_guest_does_not_take_are_refused_before_its_training(
         run(grid, "--jobs", "1")
     monkeypatch.setattr(grid, "left_to_do", set)
     run(grid, "--jobs", "1", "--no-live")  # all is done: the package of the guest need not be there
-
-
-def test_make_study_uses_it() -> None:
-    assert "python -m stages.tools.grid --jobs $(JOBS)" in (ROOT / "Makefile").read_text()
 
 
 def test_what_cannot_begin_is_named(tiny_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
