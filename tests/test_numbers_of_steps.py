@@ -10,7 +10,7 @@ from ddpm import artifacts
 from stages.analysis import statistics
 from tests.committed import only_as_committed
 from tests.conftest import ROOT
-from tests.prose import FINDINGS, README, fid_of, findings_say, says
+from tests.prose import fid_of, findings_say, says, table
 
 Cell = tuple[str, int, int, str]
 Kind = tuple[str, int, str]
@@ -172,9 +172,37 @@ def test_longer_training() -> None:
         for fid in (both, grid)
     )
     findings_say(f"on linear T = 800 has {after} the FID of T = 50, after 5 epochs of the same seeds {before}")
-    runs = {run.name for run in (ROOT / "metrics" / "runs").glob("epochs-*")}
-    assert (
-        (runs == set(LONGER.values()))
-        == ("50 epochs have not been run" in README)
-        == ("50 epochs have not been run" in FINDINGS)
+
+
+def test_fifty_epochs() -> None:
+    fid, grid, fifteen = fid_of("epochs-50-at-50"), ours(), fid_of(LONGER[50])
+    schedules = ("linear", "cosine", "sigmoid")
+    ratios = [float(times(fid, kind, grid, kind).split()[0]) for kind in product(schedules, [50], SAMPLERS)]
+    of = {kind: sorted(fid[kind[0], 50, seed, kind[1]] for seed in (3, 4, 5)) for kind in product(schedules, SAMPLERS)}
+    mean = {kind: f"{math.exp(np.mean(np.log(values))):.2f}" for kind, values in of.items()}
+    linear, sigmoid, cosine = (mean[name, "ancestral"] for name in ("linear", "sigmoid", "cosine"))
+    by_seed = f"{of['cosine', 'ancestral'][0]:.2f} to {of['cosine', 'ancestral'][-1]:.2f} by seed"
+    for after in (fid, fifteen):
+        for seed, other in product((3, 4, 5), ("cosine", "sigmoid")):
+            assert after["linear", 50, seed, "ancestral"] < after[other, 50, seed, "ancestral"]
+    assert all(fid[cell] < grid[cell] for cell in fid)
+    says(
+        f"After 50 epochs (T = 50 only) that is still so, with FIDs {min(ratios):.2f} to {max(ratios):.2f} times those "
+        f"after 5: linear {linear}, sigmoid {sigmoid}, cosine {by_seed}, with the clip {mean['cosine', 'clipped']} ("
     )
+    to_sigmoid, to_linear = (
+        times(fid, ("cosine", 50, sampler), fid, (other, 50, sampler)).replace("|", f" {other}'s ") + ")"
+        for sampler, other in (("ancestral", "sigmoid"), ("clipped", "linear"))
+    )
+    for told in (to_sigmoid, to_linear):
+        low, high = told.partition("(")[2].rstrip(")").split(" to ")
+        assert float(low) < 1 < float(high)
+    row = table("docs/findings.md", "amplified")["train.epochs = 50, cosine"]
+    findings_say(
+        f"are {min(ratios):.2f} to {max(ratios):.2f} times those after 5: linear has {linear}, cosine {cosine} "
+        f"({by_seed}) and sigmoid {sigmoid}, cosine with the clip {mean['cosine', 'clipped']}. ",
+        f"cosine's FID is {to_sigmoid}, and with the clip {to_linear}, both open.",
+        f"the first reverse step still leaves {row['Error of x at t = T - 1']}, and the clip divides cosine's FID by "
+        f"{row['Over FID with clip']} (",
+    )
+    assert not list((ROOT / "metrics" / "runs").glob("epochs-50-at-800")), "T = 50 only"

@@ -134,10 +134,11 @@ def of_T(study: Study) -> list[str]:
     if without.high < 1 or not all(one.low > 1 for one in sure):
         raising = f"Raising T from {smallest} to {largest}, in training and sampling, multiplies FID"
         return [f"{raising} by {_listed(parts)}; {last}."]
-    logs = logs_of(study.table, "digits_distance")
-    by_digits = [ratio(logs, *of, study.confidence) for of in list(ends.values())[:-1]]
-    unseen = all(one is not None and one.low <= 1 for one in by_digits)
-    but = " By a digit classifier no rise is seen." if unseen else ""
+    classifier = "a digit classifier"
+    logs = logs_of(study.table, OTHER_METRICS[classifier])
+    by_classifier = [ratio(logs, *of, study.confidence) for of in ends.values()]
+    unseen = all(one is not None and one.low <= 1 for one in by_classifier)
+    but = f" By {classifier} no rise is seen." if unseen else ""
     instead = f"T = {largest} in place of {smallest}, in training and sampling, multiplies it"
     return [f"More steps raise FID with this study's network: {instead} by {_listed(parts)}; {last}.{but}"]
 
