@@ -13,8 +13,9 @@ from ddpm.errors import StudyError
 from ddpm.sampling.samplers import SAMPLERS
 from stages.analysis import networks
 from stages.analysis.named_networks import find, runs_of_networks
+from stages.analysis.ratios import METRIC_NAMES
 from stages.analysis.rules import Rules
-from stages.analysis.runs import NO_METRIC, Run, every_row, kept_runs, other_seeds, own_table, parameters, rankings
+from stages.analysis.runs import Run, every_row, kept_runs, other_seeds, own_table, parameters, rankings
 from stages.analysis.statistics import DECIDED
 from stages.analysis.tables import Tables, results
 from stages.analysis.variance import components
@@ -42,12 +43,25 @@ def read_tables(params: settings.Params, rules: Rules, runs: list[Run]) -> Table
         raise StudyError(f"unknown sampler {rules.sampler!r}", where=str(CLAIMS_FILE), hint="correct `sampler`")
     for key in ("quality", "second_opinion"):
         column = getattr(rules, key)
-        if column not in rows or column in NO_METRIC:
-            raise StudyError(f"unknown metric {column!r}", where=str(CLAIMS_FILE), hint=f"correct `{key}`")
+        known = [name for name in METRIC_NAMES if name in rows]
+        if column not in known:  # of recall, for one, more is better
+            hint = f"set `{key}` to one of {', '.join(known)}"
+            raise StudyError(f"{column!r} is no distance of this study", where=str(CLAIMS_FILE), hint=hint)
     grid = params.grid
     bars = {s: {T: read_schedule(Cell(s, T, 0)).alpha_bar.numpy() for T in grid.T} for s in grid.schedule}
     taus = rankings(params, runs, rules.sampler)
     return Tables(rows, bars, taus, rules.quality, rules.sampler, rules.confidence)
+
+
+def read_networks(params: settings.Params, rules: Rules, runs: list[Run]) -> dict[str, Any]:
+    """The verdicts of every network whose kept runs suffice: some of its runs may not have been made yet."""
+    found: dict[str, Any] = {}
+    for name, its in find(runs_of_networks(), params, runs, _warn).items():
+        try:
+            found |= networks.verdicts({name: its}, rules)
+        except StudyError as error:
+            _warn(f"network {name!r} is excluded from the claims: {error}")
+    return found
 
 
 def _is_open(result: ClaimResult) -> bool:
@@ -105,7 +119,7 @@ def main() -> None:
         "seeds": [seed for seed in tables.seeds if seed >= first],
         "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
-    others = networks.verdicts(find(runs_of_networks(), params, runs, _warn), rules)
+    others = read_networks(params, rules, runs)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
     rows = every_row(params, own_table(params), runs)
     variance = components(rows, parameters(params), rules.sampler, rules.quality)

@@ -12,8 +12,9 @@ from rich.table import Table
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.comparisons import compare_all
+from stages.analysis.ratios import METRIC_NAMES
 from stages.analysis.rules import Changes, check_names
-from stages.analysis.runs import NO_METRIC, every_row, kept_runs, own_table, parameters
+from stages.analysis.runs import every_row, kept_runs, own_table, parameters
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line, show
@@ -52,8 +53,10 @@ def main() -> None:
     rules = read_yaml(Changes, FILE)
     check_names(rules, {"schedule", "T", "sampler", *usual}, [*params.schedules], str(FILE))
     rows = every_row(params, own_table(params), kept_runs())
-    if rules.quality not in rows[0] or rules.quality in NO_METRIC:
-        raise StudyError(f"unknown metric {rules.quality!r}", where=str(FILE), hint="correct `quality`")
+    known = [name for name in METRIC_NAMES if name in rows[0]]
+    if rules.quality not in known:  # of recall, for one, more is better
+        hint = f"set `quality` to one of {', '.join(known)}"
+        raise StudyError(f"{rules.quality!r} is no distance of this study", where=str(FILE), hint=hint)
     for line in unknown_values(rules, rows):
         print(f"note: {line}", file=sys.stderr)
     found = compare_all(rows, rules, usual)

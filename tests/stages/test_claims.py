@@ -19,6 +19,7 @@ from stages.analysis.statistics import DECIDED
 from stages.support.strict_yaml import parse_yaml
 from tests.conftest import ROOT, edit_params
 from tests.stage_runs import run
+from tests.stages.analysis.planted import keep
 
 ALL_T = [50, 100, 200, 400, 800]
 
@@ -167,9 +168,10 @@ def test_a_loss_that_was_not_measured_leaves_its_claim_untested(planted: Path) -
         ("margin: 0.05", "margins: 0.05", "claim loss-flat-in-T takes one threshold, 'margin', not margins"),
         ("margin: 0.05", "margin: true", "claims.loss-flat-in-T.margin: Input should be a valid number"),
         ("says: the final loss barely", "sais: the final loss barely", "claims.loss-flat-in-T.says: Field required"),
-        ("quality: fid", "quality: extractor", "unknown metric 'extractor'"),
-        ("quality: fid", "quality: fud", "unknown metric 'fud'"),
-        ("second_opinion: digits", "second_opinion: faces", "unknown metric 'faces_distance'"),
+        ("quality: fid", "quality: extractor", "'extractor' is no distance of this study; set `quality` to one of fid"),
+        ("quality: fid", "quality: fud", "'fud' is no distance of this study"),
+        ("quality: fid", "quality: loss_simple", "'loss_simple' is no distance of this study"),
+        ("second_opinion: digits", "second_opinion: faces", "'faces_distance' is no distance of this study"),
         ("claims:", "claims: [", "not YAML"),
     ],
 )
@@ -188,3 +190,14 @@ def test_the_committed_rules_are_valid() -> None:
     text = (ROOT / "conf/claims.yaml").read_text()
     found = parse_yaml(Rules, text, "conf/claims.yaml").claims
     assert {name: rule.model_dump(exclude_none=True) for name, rule in found.items()} == yaml.safe_load(text)["claims"]
+
+
+def test_a_network_with_too_few_cells_leaves_the_others_their_verdicts(planted: Path) -> None:
+    whole = artifacts.read_csv(Path("metrics/fid_of_T.csv"))
+    names = {"with the clip alone": ["part"], "of all schedules": ["whole"]}
+    artifacts.write_bytes(planted / "conf/networks.yaml", yaml.safe_dump({"networks": names}).encode())
+    keep("part", [row for row in whole if row["sampler"] == "clipped"], network={"norm": "all"})
+    keep("whole", whole, network={"norm": "none"})
+    said = CliRunner().invoke(claims.app, []).stderr
+    assert "network 'with the clip alone' is excluded from the claims: metrics/runs/part: no seed has all" in said
+    assert list(artifacts.read_json(Path("metrics/claims.json"))["networks"]) == ["of all schedules"]

@@ -96,11 +96,11 @@ def test_kept_runs_count_and_so_do_their_parameters() -> None:
     assert found["attention"]["pairs"] == 4
 
 
-@pytest.mark.parametrize("name", ["fud", "schedule", "T"])
+@pytest.mark.parametrize("name", ["fud", "schedule", "T", "recall", "samples"])
 def test_an_unknown_metric(name: str) -> None:
     plant([0], {"ancestral": 1.0})
     replace("quality: fid", f"quality: {name}")
-    with pytest.raises(StudyError, match=f"unknown metric '{name}'"):
+    with pytest.raises(StudyError, match=rf"'{name}' is no distance of this study; set `quality` to one of fid"):
         run(comparisons)
 
 

@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ddpm import artifacts
 from ddpm.schedules import make_schedule
 from stages.analysis.rules import Rules
+from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.analysis.tables import Tables, results
 from stages.analysis.verdicts import verdicts_on
+from stages.support import settings
 from stages.support.strict_yaml import parse_yaml
-from tests.conftest import ROOT
+from tests.conftest import ROOT, edit_params
 
 ALL_RULES = parse_yaml(Rules, (ROOT / "conf/claims.yaml").read_text(), "conf/claims.yaml")
 RULES = ALL_RULES.claims
@@ -64,3 +68,19 @@ def clip_is_all(name: str, _: int, sampler: str) -> float:
 
 def verdicts(tables: Tables) -> dict[str, str]:
     return {result.claim: result.verdict for result in verdicts_on(tables, RULES)}
+
+
+def keep(name: str, table: list[Any], tau: float | None = None, **change: dict[str, Any]) -> None:
+    """A run in metrics/runs, with the parameters of this folder but for a change."""
+    before = Path("params.yaml").read_bytes()
+    grid: dict[str, object] = {
+        axis: list(dict.fromkeys(row[axis] for row in table)) for axis in ("schedule", "T", "seed", "sampler")
+    }
+    edit_params(Path.cwd(), grid=grid, **change)
+    folder = FOLDER / name
+    artifacts.write_bytes(folder / settings.PATH, Path("params.yaml").read_bytes())
+    artifacts.write_csv(folder / TABLE, table)
+    if tau is not None:
+        by_seed = {str(row["seed"]): tau for row in table}
+        artifacts.write_json(folder / RANKING, {"mean_tau": {}, "by_seed": {"ancestral": by_seed}})
+    artifacts.write_bytes(Path("params.yaml"), before)

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis import networks
 from stages.analysis.named_networks import NETWORKS_FILE, Networks, find, rows_of
-from stages.analysis.runs import FOLDER, RANKING, TABLE, kept_runs
+from stages.analysis.runs import kept_runs
 from stages.support import settings
 from stages.support.strict_yaml import parse_yaml, read_yaml
 from tests.conftest import ROOT, edit_params
-from tests.stages.analysis.planted import ALL_RULES
+from tests.stages.analysis.planted import ALL_RULES, keep
 
 NAMES = {"norms": ("norm-all", "norm-all-first-step")}
 SAMPLERS = ("ancestral", "clipped", "clipped-first")
@@ -43,22 +42,6 @@ def rows(seeds: tuple[int, ...], cosine: float, schedules: tuple[str, ...], samp
                     values = {"fid": distance, "digits_distance": distance, "loss_common": losses["loss_simple"]}
                     found.append(axes | losses | values)
     return found
-
-
-def keep(name: str, table: list[Any], tau: float | None = None, **change: dict[str, Any]) -> None:
-    """A run in metrics/runs, with the parameters of this folder but for a change."""
-    before = Path("params.yaml").read_bytes()
-    grid: dict[str, object] = {
-        axis: list(dict.fromkeys(row[axis] for row in table)) for axis in ("schedule", "T", "seed", "sampler")
-    }
-    edit_params(Path.cwd(), grid=grid, **change)
-    folder = FOLDER / name
-    artifacts.write_bytes(folder / settings.PATH, Path("params.yaml").read_bytes())
-    artifacts.write_csv(folder / TABLE, table)
-    if tau is not None:
-        by_seed = {str(row["seed"]): tau for row in table}
-        artifacts.write_json(folder / RANKING, {"mean_tau": {}, "by_seed": {"ancestral": by_seed}})
-    artifacts.write_bytes(Path("params.yaml"), before)
 
 
 @pytest.fixture
