@@ -19,7 +19,8 @@ def _row(*cells: object) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _table(*rows: tuple[object, ...]) -> list[str]:
+def table(*rows: tuple[object, ...]) -> list[str]:
+    """A table in Markdown, the header first, and an empty line."""
     head, *body = rows
     return [_row(*head), _row(*["---"] * len(head)), *(_row(*row) for row in body), ""]
 
@@ -28,7 +29,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _rates(section: dict[str, Any], unit: str) -> list[str]:
+def rates_table(section: dict[str, Any], unit: str) -> list[str]:
     """Every case in both layouts, and each of ours against it, each in the layout that suits it best."""
     ours = [case for case in section if case.startswith("ours")]
     layouts = [key for key in section[ours[0]] if key != "peak_rss_mib"]
@@ -38,7 +39,7 @@ def _rates(section: dict[str, Any], unit: str) -> list[str]:
         against = ["" if case in ours else _ratio(best(section[name]), best(rates)) for name in ours]
         medians = (_number(statistics.median(rates[name])) for name in layouts)
         rows.append((case, *medians, *against, rates["peak_rss_mib"]))
-    return _table(*rows)
+    return table(*rows)
 
 
 def _ratio(ours: list[float], theirs: list[float]) -> str:
@@ -52,7 +53,7 @@ def _distances(found: dict[str, Any]) -> list[str]:
         for name, route in routes.items():
             against = "" if name == "ours" else f"**{_number(route['seconds'] / routes['ours']['seconds'])}**"
             rows.append((n, name, _number(route["seconds"]), against, f"{route['value']:.6f}"))
-    return _table(*rows)
+    return table(*rows)
 
 
 def _pipeline(found: dict[str, Any]) -> list[str]:
@@ -67,10 +68,11 @@ def _pipeline(found: dict[str, Any]) -> list[str]:
     for stage, row in found["breakdown"].items():
         speed, peak = _number(row["items"] / row["seconds"]), row["peak_rss_mib"] or "not recorded"
         rows.append((stage, row["runs"], _number(row["seconds"]), speed, peak))
-    return lines + _table(*rows)
+    return lines + table(*rows)
 
 
-def _machine(machine: dict[str, Any]) -> str:
+def on_machine(machine: dict[str, Any]) -> str:
+    """When, where and with which packages something was measured."""
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     return (
         f"on {machine['date']}: {machine['processor']}, {machine['cores']} cores, GPU: {machine['gpu'] or 'none'};"
@@ -99,13 +101,13 @@ def write_quality(found: dict[str, Any]) -> None:
     lines = [
         "# Quality at equal time, and at equal images",
         "",
-        f"Written by `make bench-quality` {_machine(found['machine'])}",
+        f"Written by `make bench-quality` {on_machine(found['machine'])}",
         "",
         "One training each, all cores, peers in fp32 as they come; 500 samples in 50 calls of the network from averaged"
         " weights, both distances against the study's reference. FID of 500 samples is larger than of 1,000. On its way"
         " to the default epochs ours was scored eight times per epoch.",
         "",
-        *_table(*rows),
+        *table(*rows),
     ]
     QUALITY.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
@@ -133,20 +135,20 @@ def write(found: dict[str, Any]) -> None:
     lines = [
         "# Speed, side by side",
         "",
-        f"Written by `make bench` {_machine(found['machine'])}",
+        f"Written by `make bench` {on_machine(found['machine'])}",
         "",
         "Every case runs in processes of its own, in turn with the others: one process on all cores, and one a core."
         " Ratios compare each case in the layout that suits it best; in brackets smallest and largest of the rounds.",
         "",
         "## Training, batch 128",
         "",
-        *_rates(found["training"], "images/s"),
+        *rates_table(found["training"], "images/s"),
         "## Sampling, 100 images",
         "",
-        *_rates(found["sampling"], "image steps/s"),
+        *rates_table(found["sampling"], "image steps/s"),
         "## Inception features",
         "",
-        *_rates(found["features"], "images/s"),
+        *rates_table(found["features"], "images/s"),
         f"2048-d at 299 px in fp32 reaches {share:.0%} of what the fastest fp32 kernel measured here does in the same"
         f" layout ({layout}). Rates of the kernels,"
         f" GFLOP/s: {', '.join(f'{case} {_number(rate / 1e9)}' for case, rate in fastest.items())}.",

@@ -16,7 +16,7 @@ from scipy import stats
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.amplified import models
-from stages.analysis.answer import HERE, answer
+from stages.analysis.answer import HERE, answer, lacking
 from stages.analysis.by_network import by_network, confirmed
 from stages.analysis.named_networks import networks_of_runs, rows_by_network
 from stages.analysis.ratios import metric_name
@@ -25,6 +25,7 @@ from stages.analysis.tables import Row, p_value, results
 from stages.support import settings
 from stages.support.cells import METRICS
 from stages.support.cli import command_line
+from stages.support.records import read_record
 from stages.tools.amplified_table import by_setting
 from stages.tools.ratio_tables import RATIOS, beyond, by_epochs, by_metric
 from stages.tools.verdict_tables import measured, verdicts
@@ -124,7 +125,9 @@ def of_networks(others: Mapping[str, Sequence[Row]], schedules: Sequence[str]) -
 
 
 def _answer(of_networks: Mapping[str, Sequence[Row]], claims: Row) -> str:
-    """The answer, a numbered list."""
+    """The answer, a numbered list, or what the study lacks for it."""
+    if lack := lacking(of_networks[HERE], claims):
+        return f"No answer: the study lacks {lack}."
     basis, points = answer(of_networks, artifacts.read_csv(METRICS / "schedules.csv"), claims)
     lines = (fill(point, WIDTH, initial_indent=f"{n}. ", subsequent_indent="   ") for n, point in enumerate(points, 1))
     return "\n".join([fill(f"**Answer** ({basis}):", WIDTH), "", *lines])
@@ -133,9 +136,11 @@ def _answer(of_networks: Mapping[str, Sequence[Row]], claims: Row) -> str:
 def blocks() -> dict[str, str]:
     """Name -> text of every table that a document may have."""
     params, runs = settings.load(), kept_runs()
-    claims, comparisons, components = (
-        artifacts.read_json(METRICS / f"{name}.json") for name in ("claims", "comparisons", "variance")
+    claims = read_record(
+        METRICS / "claims.json", "claims", "confidence", "networks", "quality", "second_opinion", "seeds"
     )
+    comparisons = read_record(METRICS / "comparisons.json", "changes", "confidence", "quality")
+    components = read_record(METRICS / "variance.json", "components")
     own = own_table(params)
     every = [*own, *other_seeds(params, runs, any_sampler=True)]
     late = [row for row in every if row["seed"] in claims["seeds"]]
@@ -146,7 +151,7 @@ def blocks() -> dict[str, str]:
     at_all_T, epochs = [*every, *beside], params.train.epochs
     of_epochs = [*(row | {"epochs": epochs} for row in every if row["sampler"] in params.grid.sampler), *after_epochs]
     return {
-        "answer": _answer(all_late, claims) if late else "",
+        "answer": _answer(all_late, claims),
         "by-network": markdown(*by_network(all_late, claims["confidence"])) if late else "",
         "verdicts": markdown(*verdicts(claims)),
         "measured": markdown(*measured(claims)),

@@ -134,8 +134,9 @@ def difference(folder: Path, wanted: settings.Params, current: Sources) -> str:
 def core_hours(params: settings.Params, cost: float) -> float:
     """What all cells of a study cost from an empty cache on one core, in hours, by the measured rates."""
     every = {f"train@{cell}" for cell in params.grid.cells()}
-    fixed = jobs.FEATURE * params.sample.images * len(every) * len(params.grid.sampler)
-    calls = sum(job.cost for job in jobs.plan(params, every)) - fixed
+    planned = jobs.plan(params, every)
+    fixed = jobs.START * len(planned) + jobs.FEATURE * params.sample.images * len(every) * len(params.grid.sampler)
+    calls = sum(job.cost for job in planned) - fixed  # of the network
     return (cost * calls + fixed) / jobs.CALLS_PER_SECOND / 3600
 
 

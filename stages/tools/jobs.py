@@ -12,6 +12,8 @@ from stages.support.cells import Cell
 CALLS_PER_SECOND = 9_500
 START = 5e4  # processes and imports
 FEATURE = 64.0  # Inception on one image
+IDEAL = 20.0  # the optimal denoiser on one image, once
+IDEAL_SAMPLERS = 2  # len(stages.ideal.SAMPLERS), whose import would cost two seconds, too
 CORRUPTIONS = 8  # len(ddpm.diagnostics.corruptions.CORRUPTIONS), whose import would cost two seconds
 
 
@@ -51,7 +53,7 @@ def cell_targets(cell: Cell, samplers: list[str], left: set[str]) -> list[str]:
 
 
 def plan(params: settings.Params, left: set[str]) -> list[Job]:
-    """All jobs, the longest first, so that no core is idle while a long last job runs.
+    """All jobs: the feature extractors, which others need, then the longest first, so that none is the last alone.
 
     Raises:
         StudyError: a sampler is unknown, or takes more steps than T.
@@ -64,11 +66,11 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
         "classifier": 3.5 * params.classifier.epochs * 60_000,
         "validate": FEATURE * params.validation.images * sets,
     }
-    extractors = [Job(name, (name,), cost=costs[name]) for name in ("reference", "classifier") if name in left]
+    extractors = [Job(name, (name,), cost=START + costs[name]) for name in ("reference", "classifier") if name in left]
     waits = frozenset(job.name for job in extractors)
     reference = waits & {"reference"}
     jobs = []
-    for cell in sorted(params.grid.cells(), key=lambda cell: -cell.T):
+    for cell in params.grid.cells():
         targets = cell_targets(cell, params.grid.sampler, left)
         distances = tuple(name for name in targets if name.startswith("fid@")) if reference else ()
         computing = tuple(name for name in targets if name not in distances)
@@ -82,12 +84,13 @@ def plan(params: settings.Params, left: set[str]) -> list[Job]:
             needs = reference | ({str(cell)} if computing else set())
             jobs.append(Job(f"{cell} distances", distances, frozenset(needs)))
     if waits or "validate" in left:
-        jobs.append(Job("validate", ("validate",), waits, costs["validate"]))
+        jobs.append(Job("validate", ("validate",), waits, START + costs["validate"]))
     if reference or "baseline" in left:
         jobs.append(Job("baseline", ("baseline",), reference))
     for schedule in params.grid.schedule:
         for T in params.ideal.T:
             name = f"ideal@{schedule}-{T}"
             if reference or name in left:
-                jobs.append(Job(name, (name,), reference))
-    return extractors + jobs
+                calls = IDEAL * IDEAL_SAMPLERS * params.ideal.images * T
+                jobs.append(Job(name, (name,), reference, START + calls))
+    return extractors + sorted(jobs, key=lambda job: -job.cost)

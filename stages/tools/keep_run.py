@@ -16,9 +16,11 @@ import typer
 from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, RANKING, TABLE, differences
+from stages.analysis.tables import AXES
 from stages.support import settings
 from stages.support.cells import METRICS, RESULTS
 from stages.support.cli import command_line
+from stages.support.records import read_record
 from stages.tools import lock, machines, made
 
 app = typer.Typer(add_completion=False)
@@ -72,14 +74,15 @@ def keep(name: str, workspace: Path = Path(), *, replace: bool = False) -> str:
     if not replace:
         require_same_study(FOLDER / name, params)
     rows = artifacts.read_csv(table)
-    found = {(row["schedule"], row["T"], row["seed"], row["sampler"]) for row in rows}
+    found = {tuple(row.get(axis) for axis in AXES) for row in rows}
     if found != params.grid.rows():
         raise StudyError("not the table of the grid in params.yaml", where=str(table), hint="run `dvc repro`")
     sources = {TABLE: table, settings.PATH.name: workspace / settings.PATH}
     ranking = workspace / METRICS / RANKING
     if ranking.exists():
-        if artifacts.read_json(ranking).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
-            raise StudyError("not of the grid in params.yaml", where=str(ranking), hint="run `dvc repro ranking`")
+        again = "run `dvc repro ranking`"
+        if read_record(ranking, hint=again).get("grid") != params.grid.model_dump():  # `dvc repro aggregate` leaves it
+            raise StudyError("not of the grid in params.yaml", where=str(ranking), hint=again)
         sources[RANKING] = ranking
     require_made(workspace)
     files = {target: artifacts.read_bytes(source) for target, source in sources.items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ddpm import artifacts
 from stages.support import settings
+from stages.support.records import read_record
 from stages.tools.jobs import cell_targets
 
 FILE = Path(".work/grid/machines.json")  # of the latest runs here, by stage; no output of the pipeline
@@ -13,7 +14,7 @@ FILE = Path(".work/grid/machines.json")  # of the latest runs here, by stage; no
 def read(folder: Path = Path()) -> dict[str, str]:
     """Stage -> kind of machine, as far as known."""
     path = folder / FILE
-    return dict(artifacts.read_json(path)) if path.exists() else {}
+    return read_record(path, hint="delete it") if path.exists() else {}
 
 
 def note(stages: Iterable[str], kind: str) -> None:

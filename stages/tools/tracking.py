@@ -30,12 +30,12 @@ RESULTS = {"summary.json": "aggregate", "fid_of_T.csv": "aggregate", "claims.jso
 
 
 class Published(NamedTuple):
-    """What ``publish`` did: runs sent, cells of the grid that are complete, MLflow's page of them; cells left out."""
+    """What ``publish`` did: runs sent, cells of the grid that are complete, MLflow's page of them; why some are not."""
 
     sent: int
     complete: int
     page: str
-    stale: int = 0  # cells whose files are there and are of other parameters than those of params.yaml
+    faults: tuple[str, ...] = ()  # of each cell whose files are there and are not what params.yaml asks for
 
 
 class _Publisher:
@@ -108,9 +108,9 @@ class _Publisher:
         every = made.outputs(cell, self.params.grid.sampler).values()
         return all(path.exists() for paths in every for path in paths)
 
-    def is_stale(self, cell: Cell) -> bool:
-        """Whether they were made with other parameters than params.yaml has."""
-        return bool(made.cell_fault(cell, self.params.grid.sampler, self.entries, self.values))
+    def fault(self, cell: Cell) -> str:
+        """Why they are not what params.yaml asks for; empty if they are."""
+        return made.cell_fault(cell, self.params.grid.sampler, self.entries, self.values)
 
     def _save_views(self, run: "Run") -> None:
         """Views of the cells, and the study's description, which opens them; what a user has made of them stays."""
@@ -195,18 +195,20 @@ def publish(params: settings.Params) -> Published:
             parent = publisher.send_study()
             # a later publish sends the others
             whole = [cell for cell in params.grid.cells() if publisher.is_whole(cell)]
-            current = [cell for cell in whole if not publisher.is_stale(cell)]
+            faults = {cell: fault for cell in whole if (fault := publisher.fault(cell))}
+            current = [cell for cell in whole if cell not in faults]
             sent = sum(publisher.send_cell(cell, parent) for cell in current)
     except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         reason = mask(" ".join(str(error).split()))[:200]
         hint = "run python -m stages.tools.publish later"
         raise StudyError(f"MLflow: {reason}", where=mask(store.tracking_uri()), hint=hint) from error
     page = views.page(experiment, publisher.study)
-    return Published(sent, len(current), page, stale=len(whole) - len(current))
+    return Published(sent, len(current), page, tuple(faults.values()))
 
 
 def report(done: Published) -> None:
     """Print what ``publish`` did, and where."""
     print(f"MLflow: {done.sent} runs sent, {done.complete} cells up to date ({mask(store.tracking_uri())})")
-    if done.stale:
-        print(f"left out: {done.stale} cells made with other parameters than params.yaml has; run `make study`")
+    if done.faults:
+        count = f"{len(done.faults)} cell{'' if len(done.faults) == 1 else 's'}"
+        print(f"left out: {count} that are not of this study; the first: {done.faults[0]}; run `make study`")

@@ -2,11 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ddpm import artifacts
 from ddpm.errors import StudyError
+from stages.support.records import read_record
 from stages.tools import document
 from tests.committed import only_as_committed
 from tests.conftest import ROOT
@@ -82,4 +84,18 @@ def test_the_committed_metrics_give_every_table(monkeypatch: pytest.MonkeyPatch)
     found = document.blocks()
     claims = artifacts.read_json(Path("metrics/claims.json"))
     assert found["verdicts"].count("\n") == len(claims["claims"]) + 1
+    assert "| cosine, clipped-first |" in found["first-step"]
+
+
+@only_as_committed
+def test_claims_on_another_metric_have_tables_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+    def on_digits(path: Path, *names: str) -> dict[str, Any]:
+        found = read_record(path, *names)
+        return found | {"quality": "digits_distance"} if path.name == "claims.json" else found
+
+    monkeypatch.setattr(document, "read_record", on_digits)
+    found = document.blocks()
+    assert found["answer"] == "No answer: the study lacks claims on FID."
     assert "| cosine, clipped-first |" in found["first-step"]

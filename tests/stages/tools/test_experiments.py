@@ -13,7 +13,7 @@ from ddpm import artifacts
 from ddpm.errors import StudyError
 from stages.analysis.runs import FOLDER, RANKING, TABLE
 from stages.support import pairs, settings
-from stages.tools import experiments
+from stages.tools import experiments, jobs
 from tests.conftest import ROOT
 
 NAMES = list(experiments.read(ROOT / experiments.FILE))
@@ -211,10 +211,10 @@ def test_what_no_number_depends_on_leaves_a_run_kept(here: Path) -> None:
 
 def test_cost_grows_with_what_is_asked_for(here: Path) -> None:
     def hours(*overrides: str, cost: float = 1.0) -> float:
-        experiment = experiments.Experiment(question="q", overrides=overrides, cost=cost)
-        return experiments.state_of("x", experiment, set()).hours
+        text = experiments.params_text("x", experiments.Experiment(question="q", overrides=overrides))
+        return experiments.core_hours(settings.parse(text), cost)
 
-    one = hours("schedule=linear", "T=50")
-    assert 0 < one < hours("schedule=linear", "T=800") < hours("T=800")
-    assert one < hours("schedule=linear", "T=50", "train.epochs=50")
-    assert one < hours("schedule=linear", "T=50", cost=10)
+    one = hours(*(linear := ("schedule=linear", "T=50", "sampler=clipped")))
+    assert 0 < one < min(hours(*linear, "train.epochs=50"), hours(*linear, "T=800")) < hours("T=800")
+    calls = 3 * 5 * 60_000 + 50 * 1_000  # of the network: training and sampling, by default
+    assert hours(*linear, cost=10) - one == pytest.approx(9 * calls / jobs.CALLS_PER_SECOND / 3600)

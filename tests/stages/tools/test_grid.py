@@ -9,10 +9,11 @@ import yaml
 from ddpm.diagnostics import corruptions
 from ddpm.errors import StudyError
 from ddpm.network import kinds
+from stages import ideal
 from stages.support import settings
 from stages.support.cells import Cell
 from stages.tools import grid, worker
-from stages.tools.jobs import CORRUPTIONS, FEATURE, START, Job, cell_targets, plan
+from stages.tools.jobs import CORRUPTIONS, FEATURE, IDEAL, IDEAL_SAMPLERS, START, Job, cell_targets, plan
 from tests.conftest import edit_params
 from tests.stage_runs import run
 
@@ -45,7 +46,12 @@ def test_plan(tiny_study: Path) -> None:
     jobs = plan(params, everything)
     names = [job.name for job in jobs]
     assert names[:2] == ["reference", "classifier"]
-    assert names.index("linear-30-0") < names.index("linear-20-0")  # the longest first
+    costs = [job.cost for job in jobs[2:]]
+    assert costs == sorted(costs, reverse=True)  # the longest first, so that none is the last alone
+    assert names.index("linear-30-0") < names.index("linear-20-0") < names.index("baseline")
+    assert len(ideal.SAMPLERS) == IDEAL_SAMPLERS
+    of_ideal = {job.name: job.cost - START for job in jobs}["ideal@cosine-20"]
+    assert of_ideal == IDEAL * len(ideal.SAMPLERS) * params.ideal.images * 20
     needs = {job.name: job.needs for job in jobs}
     assert needs["linear-20-0"] == set()
     assert needs["linear-20-0 distances"] == {"reference", "linear-20-0"}

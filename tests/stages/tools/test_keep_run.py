@@ -75,6 +75,16 @@ def test_rankings_of_another_study_are_not_kept(made: Path) -> None:
     refused(r"metrics/ranking\.json: made with other ranking than params\.yaml has; run `dvc repro ranking`$")
 
 
+def test_rankings_that_are_another_json_are_not_kept(made: Path) -> None:
+    artifacts.write_json(TAU, [1])
+    refused(r"metrics/ranking\.json: not a JSON object; run `dvc repro ranking`$")
+
+
+def test_a_table_without_its_axes_is_not_kept(made: Path) -> None:
+    artifacts.write_csv(FID, [{"fid": 1.0}])
+    refused(r"metrics/fid_of_T\.csv: not the table of the grid in params\.yaml; run `dvc repro`$")
+
+
 def test_rankings_of_other_cells_than_the_table_s_are_not_kept(made: Path) -> None:
     """As after another training and `dvc repro aggregate`, which leaves the rankings."""
     found = json.loads(Path("dvc.lock").read_text())

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from ddpm import artifacts
+from ddpm.errors import StudyError
 from stages.support import settings
 from stages.tools import machines
 
@@ -17,3 +21,6 @@ def test_kinds_of_the_cells_of_the_study(tiny_study: Path) -> None:
     expected = "cells of several kinds of machines, whose rounding differs: 1 stages on one, 2 stages on two"
     assert machines.mixture(params) == expected
     assert machines.mixture(params, tiny_study) == expected
+    artifacts.write_json(machines.FILE, ["one"])
+    with pytest.raises(StudyError, match=r"machines\.json: not a JSON object; delete it$"):
+        machines.note(["reference"], "one")
