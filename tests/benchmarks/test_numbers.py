@@ -1,5 +1,7 @@
 """Numbers about speed and cost in the prose are those of benchmarks/."""
 
+from benchmarks import float32
+from benchmarks.measure import best
 from ddpm import artifacts
 from stages.analysis.verdicts import CLAIMS
 from tests.conftest import ROOT
@@ -113,3 +115,25 @@ def test_how_often_a_false_claim_is_supported() -> None:
         f"{max(rankings):.1f} %; the nominal rate is 2.5 %, one side of a two-sided 5 %."
     ) in FINDINGS
     assert {row["claim"] for row in rows} == {name for name in RULES if not CLAIMS[name].exact}
+
+
+def test_without_bfloat16() -> None:
+    """The page, README and benchmarks/README say what float32.json has."""
+    found = artifacts.read_json(ROOT / "benchmarks" / "float32.json")
+    assert float32.page(found) == (ROOT / "benchmarks" / "float32.md").read_text()
+    assert found["instructions"] == "AVX2"
+    pairs = found["fids"].values()
+    within = f"{100 * max(abs(pair['here'] / pair['committed'] - 1) for pair in pairs):.1f} %"
+    train, sample = ({case: best(rates)[0] for case, rates in found[part].items()} for part in ("training", "sampling"))
+    ddpm, diffusers = (train["ours"] / train[name] for name in ("denoising-diffusion-pytorch, fp32", "diffusers, fp32"))
+    says(
+        f"about {sum(float32.hours(found).values()):.1f} hours with AVX2, computed from measured rates",
+        f"have FIDs within {within} of the committed ones",
+    )
+    says(
+        f"Training processes {ddpm:.0f} times as many images per second as denoising-diffusion-pytorch and "
+        f"{diffusers:.0f} times as many as diffusers' MNIST example",
+        f"as diffusers' pipeline with our network ({sample['ours'] / sample['diffusers, our network']:.2f} times)",
+        f"have FIDs within {within} of the committed ones",
+        document=BENCHMARKS,
+    )
