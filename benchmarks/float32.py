@@ -16,7 +16,7 @@ import torch
 import typer
 
 from benchmarks.measure import alternate, best, machine
-from benchmarks.report import on_machine, rates_table, table
+from benchmarks.report import on_machine, side_by_side, table
 from ddpm import artifacts
 from ddpm.core.device import choose
 from stages.support import settings
@@ -104,15 +104,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         "All in float32; one round, otherwise as in [results.md](results.md).",
         "",
-        "## Training, batch 128",
-        "",
-        *rates_table(found["training"], "images/s"),
-        "## Sampling, 100 images",
-        "",
-        *rates_table(found["sampling"], "image steps/s"),
-        "## Inception features",
-        "",
-        *rates_table(found["features"], "images/s"),
+        *side_by_side(found),
         f"At these rates `make study` takes {sum(parts.values()):.1f} hours from an empty cache"
         f" ({', '.join(f'{name} {value:.2f}' for name, value in parts.items())}), without the digit classifier and the"
         " optimal denoiser.",

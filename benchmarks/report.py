@@ -29,7 +29,19 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def rates_table(section: dict[str, Any], unit: str) -> list[str]:
+def side_by_side(found: dict[str, Any]) -> list[str]:
+    """Sections on training, sampling and features, each with its rates."""
+    sections = {
+        "training": ("Training, batch 128", "images/s"),
+        "sampling": ("Sampling, 100 images", "image steps/s"),
+        "features": ("Inception features", "images/s"),
+    }
+    return [
+        line for part, (title, unit) in sections.items() for line in (f"## {title}", "", *_rates(found[part], unit))
+    ]
+
+
+def _rates(section: dict[str, Any], unit: str) -> list[str]:
     """Every case in both layouts, and each of ours against it, each in the layout that suits it best."""
     ours = [case for case in section if case.startswith("ours")]
     layouts = [key for key in section[ours[0]] if key != "peak_rss_mib"]
@@ -140,15 +152,7 @@ def write(found: dict[str, Any]) -> None:
         "Every case runs in processes of its own, in turn with the others: one process on all cores, and one a core."
         " Ratios compare each case in the layout that suits it best; in brackets smallest and largest of the rounds.",
         "",
-        "## Training, batch 128",
-        "",
-        *rates_table(found["training"], "images/s"),
-        "## Sampling, 100 images",
-        "",
-        *rates_table(found["sampling"], "image steps/s"),
-        "## Inception features",
-        "",
-        *rates_table(found["features"], "images/s"),
+        *side_by_side(found),
         f"2048-d at 299 px in fp32 reaches {share:.0%} of what the fastest fp32 kernel measured here does in the same"
         f" layout ({layout}). Rates of the kernels,"
         f" GFLOP/s: {', '.join(f'{case} {_number(rate / 1e9)}' for case, rate in fastest.items())}.",

@@ -1,4 +1,4 @@
-"""Names of parts and peers that do not exist are refused before anything is measured."""
+"""Names of parts and peers that do not exist, and what the processor cannot do, are not measured."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks import __main__ as bench
 from benchmarks import gpu, quality
 
 
@@ -47,3 +48,10 @@ def test_the_experiments_are_one_word(tmp_path: Path, ran: list[str]) -> None:
     ran.clear()
     gpu.main(tmp_path, tmp_path / "out")
     assert ran == ["tests", "rates", "grid", *experiments]
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_bfloat16_is_not_measured_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": has_bfloat16})
+    cases = ["ours", "diffusers, fp32", "diffusers, bf16"]
+    assert bench.native(cases) == (cases if has_bfloat16 else cases[:2])
