@@ -17,7 +17,7 @@ from stages.analysis.ratios import METRIC_NAMES
 from stages.analysis.rules import Rules
 from stages.analysis.runs import Run, every_row, kept_runs, other_seeds, own_table, parameters, rankings
 from stages.analysis.statistics import DECIDED
-from stages.analysis.tables import Tables, results
+from stages.analysis.tables import SCHEDULES, Tables, results
 from stages.analysis.variance import components
 from stages.analysis.verdicts import ClaimResult, confirmatory
 from stages.support import settings
@@ -53,15 +53,23 @@ def read_tables(params: settings.Params, rules: Rules, runs: list[Run]) -> Table
     return Tables(rows, bars, taus, rules.quality, rules.sampler, rules.confidence)
 
 
-def read_networks(params: settings.Params, rules: Rules, runs: list[Run]) -> dict[str, Any]:
-    """The verdicts of every network whose kept runs suffice: some of its runs may not have been made yet."""
-    found: dict[str, Any] = {}
-    for name, its in find(runs_of_networks(), params, runs, _warn).items():
-        try:
-            found |= networks.verdicts({name: its}, rules)
-        except StudyError as error:
-            _warn(f"network {name!r} is excluded from the claims: {error}")
-    return found
+def _has_cells(runs: list[Run], sampler: str) -> bool:
+    """Whether some seed has all schedules of a network at one T: some of its runs may not have been made yet."""
+    rows = [row for run in runs for row in run.rows]
+    of_seeds: dict[tuple[int, int], set[str]] = {}
+    for row in (row for row in rows if row["sampler"] == sampler):
+        of_seeds.setdefault((row["seed"], row["T"]), set()).add(row["schedule"])
+    schedules = {row["schedule"] for row in rows} & {*SCHEDULES}
+    return any(found >= schedules for found in of_seeds.values())
+
+
+def enough(found: dict[str, list[Run]], sampler: str) -> dict[str, list[Run]]:
+    """The networks whose kept runs have the cells that verdicts need; damaged runs are errors all the same."""
+    for name, runs in found.items():
+        if runs and not _has_cells(runs, sampler):
+            folders = ", ".join(str(run.folder) for run in runs)
+            _warn(f"network {name!r} is excluded from the claims: {folders}: no seed has all schedules at one T")
+    return {name: runs for name, runs in found.items() if _has_cells(runs, sampler)}
 
 
 def _is_open(result: ClaimResult) -> bool:
@@ -119,7 +127,7 @@ def main() -> None:
         "seeds": [seed for seed in tables.seeds if seed >= first],
         "exploratory_seeds": [seed for seed in tables.seeds if seed < first],
     }
-    others = read_networks(params, rules, runs)
+    others = networks.verdicts(enough(find(runs_of_networks(), params, runs, _warn), rules.sampler), rules)
     written = about | {"claims": {r.claim: r.as_json() for r in found}, "networks": others}
     rows = every_row(params, own_table(params), runs)
     variance = components(rows, parameters(params), rules.sampler, rules.quality)

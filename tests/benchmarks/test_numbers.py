@@ -127,7 +127,7 @@ def test_without_bfloat16() -> None:
     train, sample = ({case: best(rates)[0] for case, rates in found[part].items()} for part in ("training", "sampling"))
     ddpm, diffusers = (train["ours"] / train[name] for name in ("denoising-diffusion-pytorch, fp32", "diffusers, fp32"))
     says(
-        f"about {sum(float32.hours(found).values()):.1f} hours with AVX2, computed from measured rates",
+        f"at least {sum(float32.hours(found).values()):.1f} hours with AVX2, computed from measured rates",
         f"have FIDs within {within} of the committed ones",
     )
     says(

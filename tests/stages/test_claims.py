@@ -201,3 +201,7 @@ def test_a_network_with_too_few_cells_leaves_the_others_their_verdicts(planted: 
     said = CliRunner().invoke(claims.app, []).stderr
     assert "network 'with the clip alone' is excluded from the claims: metrics/runs/part: no seed has all" in said
     assert list(artifacts.read_json(Path("metrics/claims.json"))["networks"]) == ["of all schedules"]
+    (Path("metrics/runs/whole/ranking.json")).write_text("{")
+    damaged = CliRunner().invoke(claims.app, [])  # which is no network that is not made yet
+    assert isinstance(damaged.exception, StudyError)
+    assert "metrics/runs/whole/ranking.json: not JSON" in str(damaged.exception)
